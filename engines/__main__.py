@@ -1,0 +1,31 @@
+"""``python -m engines``: serve the engines on port 8000."""
+
+import logging
+import sys
+
+import uvicorn
+
+from engines.app import create_app
+from engines.config.runtime_config import SettingsError, load_settings
+
+HOST = "0.0.0.0"
+"""Inside a container; the stack publishes it on loopback only."""
+PORT = 8000
+CONFIGURATION_ERROR = 78
+"""EX_CONFIG of sysexits.h: restarting without a change cannot help."""
+
+
+def main() -> int:
+    """Serve until stopped; refuse to start on unusable settings, naming the variable."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    try:
+        app = create_app(load_settings())
+    except SettingsError as error:
+        print(f"refusing to start:\n{error}", file=sys.stderr)  # noqa: T201 - the operator's one message
+        return CONFIGURATION_ERROR
+    uvicorn.run(app, host=HOST, port=PORT, timeout_graceful_shutdown=10)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

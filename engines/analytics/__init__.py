@@ -1,0 +1,1 @@
+"""Analytics events: page views and calls to action."""

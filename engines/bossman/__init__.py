@@ -1,0 +1,1 @@
+"""Bossman: the read-only tenant dashboard."""

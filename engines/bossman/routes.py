@@ -1,0 +1,68 @@
+"""Routes of Bossman: the tenant dashboard, and the public health of the process."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from engines.bossman.dashboard import Dashboard, DashboardReads, build
+from engines.bossman.health import Health
+from engines.common.dependencies import OwnerOrAdmin
+
+router = APIRouter(tags=["bossman"])
+
+DEFAULT_SURFACE = "squared"
+
+
+def _reads(request: Request) -> DashboardReads:
+    reads: DashboardReads = request.app.state.services.dashboard
+    return reads
+
+
+BossmanReads = Annotated[DashboardReads, Depends(_reads)]
+
+
+class Alive(BaseModel):
+    """The process runs."""
+
+    status: Literal["alive"] = "alive"
+
+
+class HealthJson(JSONResponse):
+    """The media type of health+json."""
+
+    media_type = "application/health+json"
+
+
+@router.get("/bossman/tenant-dashboard")
+async def tenant_dashboard(
+    context: OwnerOrAdmin,
+    reads: BossmanReads,
+    surface: str = DEFAULT_SURFACE,
+    window_days: Annotated[int, Query(ge=1, le=90)] = 7,  # noqa: ARG001 - for the budget sections to come
+) -> Dashboard:
+    """State, freshness and sink of one tenant in one env. 503 when its state cannot be read at all."""
+    return await build(reads, context.scope, surface or DEFAULT_SURFACE)
+
+
+@router.get("/livez", tags=["health"])
+async def livez() -> Alive:
+    """The process runs. Depends on nothing outside it."""
+    return Alive()
+
+
+@router.get("/readyz", tags=["health"], responses={503: {"model": Health}})
+async def readyz(reads: BossmanReads, response: Response) -> Health:
+    """Whether this process can serve: the stores it needs answer. The sink is not asked."""
+    health = await reads.health.ready()
+    response.status_code = 503 if health.status == "fail" else 200
+    return health
+
+
+@router.get("/healthz", tags=["health"], response_model=Health, responses={503: {"model": Health}})
+async def healthz(reads: BossmanReads) -> HealthJson:
+    """Every check as health+json, at most two seconds old. 503 when one fails. No tenant data."""
+    health = await reads.health.all()
+    status = 503 if health.status == "fail" else 200
+    return HealthJson(health.model_dump(mode="json"), status)

@@ -1,0 +1,88 @@
+"""What a route asks for by type: its context, its token, its right to act.
+
+Order of checks on every route: body is JSON (framework), request context, token, body and query
+validation (framework), then membership and role in the handler's dependency.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Protocol
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
+
+from engines.common.errors import Forbidden, Unauthorized
+from engines.common.identity import AuthContext, RequestContext, resolve
+
+bearer_scheme = HTTPBearer(auto_error=False, description="Access token of /auth/login or /auth/signup")
+
+
+class TokenVerifier(Protocol):
+    """Turns a bearer token into what it says, or refuses it."""
+
+    def verify(self, token: str) -> AuthContext:
+        """Raises Unauthorized with the reason."""
+        ...
+
+
+def _verified(request: Request) -> AuthContext | None:
+    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+    if scheme.lower() != "bearer" or not token:
+        return None
+    verifier: TokenVerifier = request.app.state.services.tokens
+    return verifier.verify(token)
+
+
+OptionalAuth = Annotated[AuthContext | None, Depends(_verified)]
+
+
+async def _context(request: Request, auth: OptionalAuth) -> RequestContext:
+    return resolve(request.headers, request.query_params, await _json_object(request), auth)
+
+
+async def _json_object(request: Request) -> Mapping[str, Any]:
+    """The body's JSON object; empty for any other body, which the framework then judges."""
+    try:
+        body = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+CurrentContext = Annotated[RequestContext, Depends(_context)]
+
+
+def _required(auth: OptionalAuth, _: Annotated[object, Depends(bearer_scheme)]) -> AuthContext:
+    if auth is None:
+        raise Unauthorized("missing bearer token")
+    return auth
+
+
+CurrentAuth = Annotated[AuthContext, Depends(_required)]
+"""The token alone, for routes without tenant and env."""
+
+
+def _member(context: CurrentContext, auth: CurrentAuth) -> RequestContext:
+    if context.tenant_id not in auth.tenant_ids:
+        raise Forbidden("tenant membership required")
+    return context
+
+
+Member = Annotated[RequestContext, Depends(_member)]
+"""Context of a request whose token is a member of its tenant."""
+
+
+class _HasRole:
+    def __init__(self, *allowed: str) -> None:
+        self._allowed = allowed
+
+    def __call__(self, context: Member, auth: CurrentAuth) -> RequestContext:
+        if auth.role_map.get(context.tenant_id) not in self._allowed:
+            raise Forbidden("insufficient role for tenant")
+        return context
+
+
+OwnerOrAdmin = Annotated[RequestContext, Depends(_HasRole("owner", "admin"))]
+MemberRole = Annotated[RequestContext, Depends(_HasRole("owner", "admin", "member"))]
+"""Anyone of the tenant but a viewer."""

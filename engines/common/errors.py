@@ -1,0 +1,123 @@
+"""The error family of the HTTP side and the one handler that renders it.
+
+    EngineError                 status, detail, headers
+    ├── BadRequest          400 the request contradicts itself or its context
+    ├── Unauthorized        401 no usable bearer token
+    ├── Forbidden           403 the token does not allow it
+    ├── NotFound            404 no such record in this tenant and env
+    ├── Conflict            409 the record or a lock forbids it
+    ├── PayloadTooLarge     413 the body is over the limit
+    ├── Unprocessable       422 well-formed, but can never be stored as it is
+    └── Unavailable         503 a store or sink does not answer; the same request may succeed later
+
+Every error body is ``{"detail": …}``: a text, an object with the key ``error``, or for validation the
+framework's list. Vendor errors are mapped to port errors at the adapter (``documents.StoreError``,
+``nexus.backends.sink.SinkError``) and from there to this family.
+"""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from engines.common.documents import KeyTaken, StoreError
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 5
+
+
+class EngineError(Exception):
+    """An error with its HTTP answer."""
+
+    status = 500
+
+    def __init__(self, detail: str | dict[str, Any], headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = headers or {}
+
+
+class BadRequest(EngineError):
+    """The request contradicts itself or its context."""
+
+    status = 400
+
+
+class Unauthorized(EngineError):
+    """No usable bearer token."""
+
+    status = 401
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, {"WWW-Authenticate": "Bearer"})
+
+
+class Forbidden(EngineError):
+    """The token does not allow it."""
+
+    status = 403
+
+
+class NotFound(EngineError):
+    """No such record in this tenant and env."""
+
+    status = 404
+
+
+class Conflict(EngineError):
+    """The record or a lock forbids it."""
+
+    status = 409
+
+
+class PayloadTooLarge(EngineError):
+    """The body is over the limit."""
+
+    status = 413
+
+
+class Unprocessable(EngineError):
+    """Well-formed, but can never be stored as it is."""
+
+    status = 422
+
+
+class Unavailable(EngineError):
+    """A store or sink does not answer; the same request may succeed later."""
+
+    status = 503
+
+    def __init__(self, detail: str | dict[str, Any]) -> None:
+        super().__init__(detail, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def render(error: EngineError) -> JSONResponse:
+    """The one JSON shape of an error."""
+    return JSONResponse({"detail": error.detail}, error.status, error.headers)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Make ``app`` answer the error family, store errors and validation errors in the one shape."""
+
+    @app.exception_handler(EngineError)
+    async def _engine_error(request: Request, error: EngineError) -> JSONResponse:
+        return render(error)
+
+    @app.exception_handler(StoreError)
+    async def _store_error(request: Request, error: StoreError) -> JSONResponse:
+        log.warning("document store: %s", error)
+        if isinstance(error, KeyTaken):
+            return render(Conflict("the id is taken by another record"))
+        if not error.transient:
+            return render(Unprocessable(f"the store cannot hold this record: {error}"))
+        return render(Unavailable({"error": "state_store_unavailable", "reason": str(error)}))
+
+    @app.exception_handler(RequestValidationError)
+    async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+        # The input is left out: it may be a password or a megabyte.
+        problems = [{key: item[key] for key in item if key != "input"} for item in error.errors()]
+        return JSONResponse({"detail": jsonable_encoder(problems, custom_encoder={Exception: str})}, 422)

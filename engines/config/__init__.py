@@ -1,0 +1,1 @@
+"""Process configuration: the only package that reads the environment."""

@@ -1,0 +1,1 @@
+"""Guardrails on text: detection only."""

@@ -1,0 +1,1 @@
+"""Users, tenants, memberships and the internal tokens."""

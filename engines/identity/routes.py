@@ -1,0 +1,95 @@
+"""Routes under /auth."""
+
+import hmac
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Request
+from pydantic import BaseModel, SecretStr
+
+from engines.common.dependencies import CurrentAuth
+from engines.common.errors import Forbidden
+from engines.common.identity import AuthContext
+from engines.identity.models import TokenResponse
+from engines.identity.service import IdentityService
+
+router = APIRouter(prefix="/auth", tags=["auth"])
+
+
+def _service(request: Request) -> IdentityService:
+    service: IdentityService = request.app.state.services.identity
+    return service
+
+
+def _system_key(request: Request) -> SecretStr | None:
+    key: SecretStr | None = request.app.state.services.settings.system_bootstrap_key
+    return key
+
+
+Identity = Annotated[IdentityService, Depends(_service)]
+
+
+class SignupBody(BaseModel):
+    """A new user and, with ``tenant_name``, a new tenant owned by that user."""
+
+    email: str
+    password: str
+    display_name: str | None = None
+    tenant_name: str | None = None
+
+
+class LoginBody(BaseModel):
+    """Credentials."""
+
+    email: str
+    password: str
+
+
+class BootstrapResponse(BaseModel):
+    """The system tenants this call created."""
+
+    status: Literal["ok"] = "ok"
+    created: list[str]
+
+
+@router.post("/signup")
+async def signup(body: SignupBody, identity: Identity) -> TokenResponse:
+    """Create a user, with a tenant when ``tenant_name`` is given. 400 when the address is taken."""
+    return await identity.signup(body.email, body.password, body.display_name, body.tenant_name)
+
+
+@router.post("/login")
+async def login(body: LoginBody, identity: Identity) -> TokenResponse:
+    """Sign in. 401 on wrong credentials."""
+    return await identity.login(body.email, body.password)
+
+
+@router.get("/me")
+async def me(auth: CurrentAuth) -> AuthContext:
+    """What the token says. Needs no tenant or env."""
+    return auth
+
+
+@router.get("/bootstrap")
+async def bootstrap(auth: CurrentAuth) -> AuthContext:
+    """The same as /auth/me for internal tokens."""
+    return auth
+
+
+@router.post("/refresh")
+async def refresh(auth: CurrentAuth, identity: Identity) -> TokenResponse:
+    """A new token with freshly read memberships. 401 when the user is gone."""
+    return await identity.refresh(auth.user_id)
+
+
+@router.post("/bootstrap/tenants")
+async def bootstrap_tenants(
+    identity: Identity,
+    expected: Annotated[SecretStr | None, Depends(_system_key)],
+    x_system_key: Annotated[str, Header()],
+) -> BootstrapResponse:
+    """Create the system tenants that are missing. 403 unless X-System-Key is SYSTEM_BOOTSTRAP_KEY."""
+    if expected is None or not hmac.compare_digest(
+        x_system_key.encode(), expected.get_secret_value().encode()
+    ):
+        raise Forbidden("invalid system key")
+    return BootstrapResponse(created=await identity.bootstrap_tenants())

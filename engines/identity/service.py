@@ -1,0 +1,130 @@
+"""Sign-up, login, refresh and the system tenants."""
+
+import hashlib
+
+from engines.common.documents import SYSTEM, Collection, DocumentStore, KeyTaken
+from engines.common.errors import BadRequest, Unauthorized
+from engines.common.storable import NotStorable, check_storable
+from engines.identity.models import (
+    EMAILS,
+    MEMBERSHIPS,
+    TENANTS,
+    USERS,
+    EmailReservation,
+    PublicUser,
+    Tenant,
+    TenantMembership,
+    TokenResponse,
+    User,
+)
+from engines.identity.passwords import hash_password, verify_password
+from engines.identity.tokens import Tokens
+
+SYSTEM_TENANTS = (("t_system", "System Control Plane"), ("t_northstar", "Northstar Corp"))
+
+
+class IdentityService:
+    """Operations on users, tenants and memberships. Every one may raise StoreError."""
+
+    def __init__(self, store: DocumentStore, tokens: Tokens) -> None:
+        self._store = store
+        self._tokens = tokens
+        self.users = Collection(store, USERS, User)
+        self.tenants = Collection(store, TENANTS, Tenant)
+        self.memberships = Collection(store, MEMBERSHIPS, TenantMembership)
+        self._emails = Collection(store, EMAILS, EmailReservation)
+
+    async def signup(
+        self, email: str, password: str, display_name: str | None = None, tenant_name: str | None = None
+    ) -> TokenResponse:
+        """Create a user and, with a tenant name, the tenant and its owner: all of it or nothing.
+
+        Raises BadRequest when the address belongs to a user, upper or lower case alike.
+        """
+        _check_text(email=email, display_name=display_name, tenant_name=tenant_name)
+        if await self._find_by_email(email):
+            raise BadRequest("user already exists")
+        user = User(email=email, display_name=display_name, password_hash=await hash_password(password))
+        tenant = Tenant(name=tenant_name, created_by=user.id) if tenant_name else None
+        owner = TenantMembership(tenant_id=tenant.id, user_id=user.id, role="owner") if tenant else None
+        writes = [
+            self._emails.write(SYSTEM, _email_key(email), EmailReservation(user_id=user.id), create=True),
+            self.users.write(SYSTEM, user.id, user, create=True),
+        ]
+        if tenant and owner:
+            writes.append(self.tenants.write(SYSTEM, tenant.id, tenant, create=True))
+            writes.append(self.memberships.write(SYSTEM, owner.id, owner, create=True))
+        try:
+            await self._store.put_all(writes)
+        except KeyTaken:
+            raise BadRequest("user already exists") from None
+        return self._response(user, [owner] if owner else [], tenant)
+
+    async def login(self, email: str, password: str) -> TokenResponse:
+        """Sign in. Raises Unauthorized alike for an unknown address and a wrong password."""
+        user = await self._find_by_email(email)
+        if not await verify_password(password, user.password_hash if user else None) or user is None:
+            raise Unauthorized("invalid credentials")
+        return self._response(user, await self._active_memberships(user.id))
+
+    async def refresh(self, user_id: str) -> TokenResponse:
+        """A new token with the memberships as they are now. Raises Unauthorized when the user is gone."""
+        stored = await self.users.get(SYSTEM, user_id)
+        if stored is None:
+            raise Unauthorized("user not found")
+        return self._response(stored.record, await self._active_memberships(user_id))
+
+    async def bootstrap_tenants(self) -> list[str]:
+        """Create the system tenants that are missing; returns the ids created, in order."""
+        return [tenant_id for tenant_id, name in SYSTEM_TENANTS if await self._create_tenant(tenant_id, name)]
+
+    async def _create_tenant(self, tenant_id: str, name: str) -> bool:
+        tenant = Tenant(id=tenant_id, name=name)
+        try:
+            await self._store.put_all([self.tenants.write(SYSTEM, tenant_id, tenant, create=True)])
+        except KeyTaken:
+            return False
+        return True
+
+    async def _find_by_email(self, email: str) -> User | None:
+        if not _is_text(email):
+            return None
+        reservation = await self._emails.get(SYSTEM, _email_key(email))
+        if reservation:
+            stored = await self.users.get(SYSTEM, reservation.record.user_id)
+            return stored.record if stored else None
+        # Users written by the existing engines have no reservation.
+        found = await self.users.find(SYSTEM, {"email": email}, limit=1)
+        return found[0].record if found else None
+
+    async def _active_memberships(self, user_id: str) -> list[TenantMembership]:
+        found = await self.memberships.find(SYSTEM, {"user_id": user_id, "status": "active"})
+        return sorted((stored.record for stored in found), key=lambda m: (m.created_at, m.id))
+
+    def _response(
+        self, user: User, memberships: list[TenantMembership], tenant: Tenant | None = None
+    ) -> TokenResponse:
+        return TokenResponse(
+            access_token=self._tokens.issue(user, memberships),
+            user=PublicUser.model_validate(user.model_dump()),
+            tenant=tenant,
+            memberships=memberships,
+        )
+
+
+def _email_key(email: str) -> str:
+    return hashlib.sha256(email.lower().encode()).hexdigest()
+
+
+def _is_text(value: str) -> bool:
+    try:
+        check_storable({"text": value})
+    except NotStorable:
+        return False
+    return True
+
+
+def _check_text(**values: str | None) -> None:
+    for name, value in values.items():
+        if value is not None and not _is_text(value):
+            raise BadRequest(f"{name} is not valid Unicode text")

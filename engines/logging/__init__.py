@@ -1,0 +1,1 @@
+"""Dataset logging: the event pipeline and the helpers that feed it."""

@@ -1,0 +1,5 @@
+"""The event pipeline: scan, flag, decide eligibility, deliver."""
+
+from engines.logging.events.pipeline import Eligibility, EventPipeline, PipelineResult
+
+__all__ = ["Eligibility", "EventPipeline", "PipelineResult"]

@@ -1,0 +1,99 @@
+"""The way of every event: scan → pii_flags → train_ok → deliver → one line on stdout."""
+
+import json
+import logging
+from typing import Any, Literal, Protocol
+from uuid import uuid4
+
+from pydantic import BaseModel, Field
+from pydantic_core import PydanticSerializationError
+
+from engines.common.clock import Clock, utc_now
+from engines.common.documents import Scope, StoreError
+from engines.dataset.events.schemas import DatasetEvent
+from engines.guardrails.pii_text import detect, policy_reason
+from engines.logging.events.scan import scanned_text
+from engines.nexus.backends.delivery import Delivery
+from engines.nexus.backends.sink import Envelope, FailureKind, SinkError
+
+log = logging.getLogger(__name__)
+stdout = logging.getLogger("engines.events")
+
+
+class Eligibility(Protocol):
+    """Training preferences, as far as the pipeline needs them."""
+
+    async def train_ok(self, scope: Scope, user_id: str, has_pii: bool) -> bool:
+        """Whether an event of the user may be trained on. Raises StoreError."""
+        ...
+
+
+class PipelineResult(BaseModel):
+    """What became of an event. ``error`` and ``kind`` are set exactly when ``status`` is error."""
+
+    status: Literal["accepted", "error"]
+    tenantId: str
+    pii_flags: list[str] | None = None
+    error: str | None = None
+    kind: FailureKind | None = Field(None, exclude=True)
+    event_id: str
+
+
+class EventPipeline:
+    """Processes events and hands them to delivery."""
+
+    def __init__(self, eligibility: Eligibility, delivery: Delivery, clock: Clock = utc_now) -> None:
+        self._eligibility = eligibility
+        self._delivery = delivery
+        self._clock = clock
+
+    async def log(self, event: DatasetEvent, event_id: str | None = None) -> PipelineResult:
+        """Process and store one event; never raises for what happens to it, the result says it.
+
+        The event passed in stays as it is. ``event_id`` is the idempotency key; a random one when None.
+        """
+        identity = event_id or uuid4().hex
+        try:
+            envelope = Envelope(
+                event_id=identity, ingested_at=self._clock(), event=await self._processed(event)
+            )
+            await self._delivery.deliver(envelope)
+        except StoreError as error:
+            kind: FailureKind = "retryable" if error.transient else "permanent"
+            return _failure(event, identity, f"training preferences: {error}", kind)
+        except SinkError as error:
+            return _failure(event, identity, str(error), error.kind)
+        except (PydanticSerializationError, RecursionError, UnicodeEncodeError):
+            return _failure(event, identity, "the event cannot be written as JSON", "permanent")
+        _print(envelope)
+        flags = envelope.event.pii_flags["flags"]
+        return PipelineResult(status="accepted", tenantId=event.tenantId, pii_flags=flags, event_id=identity)
+
+    async def _processed(self, event: DatasetEvent) -> DatasetEvent:
+        """The event with its flags and eligibility, every value in a form that JSON can carry."""
+        flags = detect(scanned_text(event))
+        scope = Scope(event.tenantId, event.env)
+        eligible = await self._eligibility.train_ok(scope, event.agentId, bool(flags))
+        decided = {"pii_flags": {"flags": flags, "policy_reason": policy_reason(flags)}, "train_ok": eligible}
+        return DatasetEvent.model_validate(event.model_dump(mode="json") | decided)
+
+
+def _failure(event: DatasetEvent, event_id: str, error: str, kind: FailureKind) -> PipelineResult:
+    log.warning("event %s of %s not stored: %s", event_id, event.tenantId, error)
+    return PipelineResult(status="error", tenantId=event.tenantId, error=error, kind=kind, event_id=event_id)
+
+
+def _print(envelope: Envelope) -> None:
+    """One line per stored event on stdout: what happened, never what it carried."""
+    event = envelope.event
+    shown: dict[str, Any] = {
+        "event_id": envelope.event_id,
+        "env": event.env,
+        "surface": event.surface,
+        "analytics_event_type": event.analytics_event_type,
+        "pii_flags": event.pii_flags["flags"],
+        "train_ok": event.train_ok,
+        "requestId": event.requestId,
+        "traceId": event.traceId,
+    }
+    stdout.info(json.dumps({"tenantId": event.tenantId, "event": shown}))

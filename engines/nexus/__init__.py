@@ -1,0 +1,1 @@
+"""Nexus: where dataset events go."""

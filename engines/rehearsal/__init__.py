@@ -1,0 +1,1 @@
+"""Rehearsing the onboarding of a tenant over the real HTTP path."""

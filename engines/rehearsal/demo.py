@@ -1,0 +1,75 @@
+"""The demo tenant: sign up or sign in over HTTP, so that a fresh stack has something to look at.
+
+Run as ``python -m engines.rehearsal.demo < login.json`` with {"email": …, "password": …}. Prints
+``tenant_id=…``. Exit 3 means that the address exists with another password: the state is older than
+the login file. Any other failure exits 1 with its cause on stderr.
+"""
+
+import json
+import sys
+
+import httpx
+
+BASE_URL = "http://127.0.0.1:8000"
+SECONDS = 15.0
+LOGIN_REFUSED = 3
+
+
+class DemoError(Exception):
+    """The demo tenant could not be made ready."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def ensure_demo_tenant(client: httpx.Client, email: str, password: str) -> str:
+    """The demo user's tenant id; creates user, tenant and a first event when they are missing."""
+    credentials = {"email": email, "password": password}
+    answer = client.post("/auth/login", json=credentials)
+    if answer.status_code == httpx.codes.OK:
+        return _tenant_of(answer)
+    created = client.post("/auth/signup", json=credentials | {"display_name": "Demo", "tenant_name": "Demo"})
+    if created.status_code == httpx.codes.BAD_REQUEST:
+        raise DemoError(f"{email} exists with another password", LOGIN_REFUSED)
+    _send_first_event(client, created)
+    return _tenant_of(created)
+
+
+def _tenant_of(answer: httpx.Response) -> str:
+    answer.raise_for_status()
+    return str(answer.json()["memberships"][0]["tenant_id"])
+
+
+def _send_first_event(client: httpx.Client, signup: httpx.Response) -> None:
+    signup.raise_for_status()
+    headers = {
+        "Authorization": f"Bearer {signup.json()['access_token']}",
+        "X-Tenant-Id": _tenant_of(signup),
+        "X-Env": "dev",
+    }
+    body = {"surface": "squared", "page_type": "welcome", "url": "https://demo.invalid/welcome"}
+    client.post("/analytics/events/pageview", json=body, headers=headers).raise_for_status()
+
+
+def main() -> int:
+    """Read the login from stdin; see the module's text for output and exit codes."""
+    login = json.load(sys.stdin)
+    try:
+        with httpx.Client(base_url=BASE_URL, timeout=SECONDS) as client:
+            tenant_id = ensure_demo_tenant(client, login["email"], login["password"])
+    except DemoError as error:
+        return _failed(str(error), error.code)
+    except httpx.HTTPError as error:
+        return _failed(f"{type(error).__name__}: {error}", 1)
+    print(f"tenant_id={tenant_id}")  # noqa: T201 - the command's output
+    return 0
+
+
+def _failed(message: str, code: int) -> int:
+    print(message, file=sys.stderr)  # noqa: T201 - the command's error
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+"""DocumentStore on Firestore.
+
+Writes are optimistic: read, then write under the precondition that the document is still as read.
+That needs half the round trips of a transaction and holds no lock while a client thinks.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from google.api_core import exceptions
+from google.cloud import firestore
+from google.cloud.firestore_v1.async_batch import AsyncWriteBatch
+from google.cloud.firestore_v1.base_document import DocumentSnapshot as AnySnapshot
+from google.cloud.firestore_v1.base_query import FieldFilter
+
+from engines.common.documents import (
+    Address,
+    Document,
+    Fields,
+    KeyTaken,
+    Scalar,
+    Scope,
+    StoreDenied,
+    StoreRefused,
+    StoreTimeout,
+    StoreUnavailable,
+    Write,
+    document_id,
+    owns,
+    scope_fields,
+)
+from engines.common.storable import NotStorable, check_storable
+from engines.storage.firestore_client import DENIED, TIMED_OUT, UNREACHABLE, cause
+
+CALL_SECONDS = 3.0
+"""Longest time of one call, all its round trips included."""
+
+MUTATE_ATTEMPTS = 12
+STORED_AT = "_stored_at"
+"""Field with the server's time of the write: unlike update_time, an export keeps it."""
+
+Result = TypeVar("Result")
+DocumentSnapshot: TypeAlias = AnySnapshot[Any]
+
+_CHANGED_MEANWHILE = (exceptions.FailedPrecondition, exceptions.AlreadyExists, exceptions.NotFound)
+
+
+class FirestoreDocumentStore:
+    """Documents in one Firestore database. The client is the caller's: close leaves it open."""
+
+    source: Literal["firestore"] = "firestore"
+
+    def __init__(self, client: firestore.AsyncClient) -> None:
+        self._client = client
+
+    async def get(self, address: Address, scope: Scope, key: str) -> Document | None:
+        """See DocumentStore.get."""
+        async with _translated():
+            snapshot = await self._read(address, scope, key)
+        return _document(snapshot) if snapshot.exists and owns(scope, _fields(snapshot)) else None
+
+    async def put(self, write: Write) -> None:
+        """See DocumentStore.put."""
+        await self.put_all([write])
+
+    async def put_all(self, writes: Sequence[Write]) -> None:
+        """See DocumentStore.put_all."""
+        await self._until_unchanged(lambda: self._commit_all(writes), f"{len(writes)} writes")
+
+    async def delete(self, address: Address, scope: Scope, key: str) -> None:
+        """See DocumentStore.delete."""
+        if await self.get(address, scope, key):
+            async with _translated():
+                await self._reference(address, scope, key).delete(retry=None, timeout=CALL_SECONDS)
+
+    async def scan(
+        self,
+        address: Address,
+        scope: Scope,
+        where: Mapping[str, Scalar] | None = None,
+        order_by: str | None = None,
+        descending: bool = False,
+        limit: int | None = None,
+    ) -> list[Document]:
+        """See DocumentStore.scan."""
+        query: Any = self._client.collection(address.name)
+        for name, value in (scope_fields(scope) | dict(where or {})).items():
+            query = query.where(filter=FieldFilter(name, "==", value))
+        if order_by:
+            direction = firestore.Query.DESCENDING if descending else firestore.Query.ASCENDING
+            query = query.order_by(order_by, direction=direction)
+        if limit is not None:
+            query = query.limit(limit)
+        async with _translated():
+            return [_document(snapshot) async for snapshot in query.stream(retry=None, timeout=CALL_SECONDS)]
+
+    async def mutate(
+        self, address: Address, scope: Scope, key: str, change: Callable[[Fields | None], Fields]
+    ) -> Fields:
+        """See DocumentStore.mutate."""
+
+        async def attempt() -> Fields:
+            snapshot = await self._read(address, scope, key)
+            fields = change(_fields(snapshot) if self._own(scope, snapshot) else None)
+            batch = self._client.batch()
+            _add(batch, snapshot, fields | scope_fields(scope))
+            await batch.commit(retry=None, timeout=CALL_SECONDS)
+            return fields
+
+        return await self._until_unchanged(attempt, address.name)
+
+    async def ping(self) -> None:
+        """See DocumentStore.ping."""
+        async with _translated():
+            await self._client.document("identity_tenants/ping").get(retry=None, timeout=CALL_SECONDS)
+
+    async def close(self) -> None:
+        """Leaves the client open: it is the caller's."""
+
+    async def _commit_all(self, writes: Sequence[Write]) -> None:
+        batch = self._client.batch()
+        for write, snapshot in zip(writes, await self._present(writes), strict=True):
+            if snapshot is None:
+                reference = self._reference(write.address, write.scope, write.key)
+                batch.create(reference, _encoded(write.fields | scope_fields(write.scope)))
+            else:
+                self._own(write.scope, snapshot)
+                _add(batch, snapshot, write.fields | scope_fields(write.scope))
+        try:
+            await batch.commit(retry=None, timeout=CALL_SECONDS)
+        except exceptions.AlreadyExists:
+            if any(write.create for write in writes):
+                raise KeyTaken("firestore: the id is taken") from None
+            raise
+
+    async def _present(self, writes: Sequence[Write]) -> list[DocumentSnapshot | None]:
+        """What is stored under each write's id; None for a create, which needs no look."""
+        replaced = [write for write in writes if not write.create]
+        found = iter(await asyncio.gather(*(self._read(w.address, w.scope, w.key) for w in replaced)))
+        return [None if write.create else next(found) for write in writes]
+
+    async def _until_unchanged(self, attempt: Callable[[], Awaitable[Result]], what: str) -> Result:
+        """Run ``attempt`` until nobody else changed the document between its read and its write."""
+        async with _translated():
+            for number in range(MUTATE_ATTEMPTS):
+                try:
+                    return await attempt()
+                except _CHANGED_MEANWHILE:
+                    await asyncio.sleep(random.uniform(0, 0.02 * (number + 1)))
+        raise StoreUnavailable(f"firestore: {what} kept changing, gave up after {MUTATE_ATTEMPTS} attempts")
+
+    async def _read(self, address: Address, scope: Scope, key: str) -> DocumentSnapshot:
+        reference = self._reference(address, scope, key)
+        snapshot: DocumentSnapshot = await reference.get(retry=None, timeout=CALL_SECONDS)
+        return snapshot
+
+    def _own(self, scope: Scope, snapshot: DocumentSnapshot) -> bool:
+        """Whether the document exists; raises KeyTaken when it is another scope's."""
+        if snapshot.exists and not owns(scope, _fields(snapshot)):
+            raise KeyTaken("firestore: the id is taken")
+        return bool(snapshot.exists)
+
+    def _reference(self, address: Address, scope: Scope, key: str) -> Any:
+        return self._client.collection(address.name).document(document_id(address, scope, key))
+
+
+def _add(batch: AsyncWriteBatch, snapshot: DocumentSnapshot, fields: Fields) -> None:
+    """Add to ``batch``: replace the document, provided that it is still as in ``snapshot``."""
+    encoded = _encoded(fields)
+    if not snapshot.exists:
+        batch.create(snapshot.reference, encoded)
+        return
+    gone = {name: firestore.DELETE_FIELD for name in snapshot.to_dict() or {} if name not in encoded}
+    unchanged = snapshot.reference._client.write_option(last_update_time=snapshot.update_time)
+    batch.update(snapshot.reference, encoded | gone, option=unchanged)
+
+
+def _encoded(fields: Fields) -> Fields:
+    check_storable(fields)
+    return fields | {STORED_AT: firestore.SERVER_TIMESTAMP}
+
+
+def _fields(snapshot: DocumentSnapshot) -> Fields:
+    fields = snapshot.to_dict() or {}
+    fields.pop(STORED_AT, None)
+    return fields
+
+
+def _document(snapshot: DocumentSnapshot) -> Document:
+    raw = snapshot.to_dict() or {}
+    return Document(_fields(snapshot), raw.get(STORED_AT) or snapshot.update_time)
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    """Bound the call in time and raise the port's errors instead of the SDK's."""
+    try:
+        async with asyncio.timeout(CALL_SECONDS):
+            yield
+    except DENIED as error:
+        raise StoreDenied(f"firestore: {cause(error)}") from error
+    except NotStorable as error:
+        raise StoreRefused(f"firestore: {error}") from error
+    except TIMED_OUT as error:
+        raise StoreTimeout(f"firestore: {cause(error)}") from error
+    except UNREACHABLE as error:
+        raise StoreUnavailable(f"firestore: {cause(error)}") from error
+    except exceptions.InvalidArgument as error:
+        raise StoreRefused("firestore: the record is too large or malformed") from error
