@@ -24,6 +24,11 @@ class BodyLimit:
         if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
             await render(refusal)(scope, receive, send)
             return
+        await self._pass_on_counted(scope, receive, send, refusal)
+
+    async def _pass_on_counted(
+        self, scope: Scope, receive: Receive, send: Send, refusal: PayloadTooLarge
+    ) -> None:
         received = 0
 
         async def counted() -> Message:
@@ -34,4 +39,10 @@ class BodyLimit:
                 raise refusal
             return message
 
-        await self._app(scope, counted, send)
+        async def unless_refused(message: Message) -> None:
+            if received <= MAX_BODY_BYTES:
+                await send(message)
+
+        await self._app(scope, counted, unless_refused)
+        if received > MAX_BODY_BYTES:
+            await render(refusal)(scope, receive, send)

@@ -1,0 +1,259 @@
+"""The contract of DocumentStore: every adapter passes this suite.
+
+A test file of an adapter subclasses it and provides the fixture ``store``.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from engines.common.documents import (
+    SYSTEM,
+    Address,
+    Document,
+    DocumentStore,
+    Fields,
+    KeyTaken,
+    Scope,
+    StoreRefused,
+    Write,
+)
+
+SHARED_IDS = "{key}"
+SCOPED_IDS = "{tenant}__{env}__{key}"
+
+
+@pytest.fixture
+def address() -> Address:
+    """A collection of its own for each test, whose ids do not contain the scope."""
+    return Address(f"contract_{uuid4().hex}", SHARED_IDS)
+
+
+A = Scope("t_a", "dev")
+B = Scope("t_b", "dev")
+A_STAGING = Scope("t_a", "staging")
+
+
+def write(address: Address, scope: Scope, key: str, create: bool = False, **fields: Any) -> Write:
+    return Write(address, scope, key, fields, create)
+
+
+def found(document: Document | None) -> Document:
+    assert document is not None
+    return document
+
+
+class DocumentStoreContract:
+    """What every DocumentStore does."""
+
+    async def test_get_of_nothing_is_none(self, store: DocumentStore, address: Address) -> None:
+        assert await store.get(address, A, "x") is None
+
+    async def test_put_then_get_returns_the_fields_with_the_scope(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        moment = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+        fields = {
+            "text": "grüße 🚀",
+            "number": 7,
+            "big": 2**63 - 1,
+            "ratio": 0.1,
+            "flag": True,
+            "nothing": None,
+            "moment": moment,
+            "nested": {"list": [1, {"deep": "er"}], "dotted.key": "kept", "empty": {}},
+        }
+        await store.put(Write(address, A, "x", fields))
+        document = found(await store.get(address, A, "x"))
+        assert document.fields == fields | {"tenant_id": "t_a", "env": "dev"}
+
+    async def test_times_come_back_in_utc(self, store: DocumentStore, address: Address) -> None:
+        moment = datetime(2026, 1, 1, 12, tzinfo=timezone(timedelta(hours=5)))
+        await store.put(write(address, A, "x", moment=moment))
+        document = found(await store.get(address, A, "x"))
+        assert document.fields["moment"] == moment
+
+    async def test_put_replaces_the_whole_document(self, store: DocumentStore, address: Address) -> None:
+        await store.put(write(address, A, "x", old=1, same={"a": 1, "b": 2}))
+        await store.put(write(address, A, "x", new=2, same={"a": 3}))
+        document = found(await store.get(address, A, "x"))
+        assert document.fields == {"new": 2, "same": {"a": 3}, "tenant_id": "t_a", "env": "dev"}
+
+    async def test_storage_time_moves_with_every_put(self, store: DocumentStore, address: Address) -> None:
+        await store.put(write(address, A, "x", n=1))
+        first = found(await store.get(address, A, "x")).stored_at
+        await asyncio.sleep(0.01)
+        await store.put(write(address, A, "x", n=2))
+        second = found(await store.get(address, A, "x")).stored_at
+        assert first.tzinfo is not None
+        assert second > first
+
+    async def test_what_the_caller_holds_is_not_what_is_stored(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        fields: Fields = {"list": [1]}
+        await store.put(Write(address, A, "x", fields))
+        fields["list"].append(2)
+        found(await store.get(address, A, "x")).fields["list"].append(3)
+        assert found(await store.get(address, A, "x")).fields["list"] == [1]
+
+    @pytest.mark.parametrize("other", [B, A_STAGING], ids=["tenant", "env"])
+    async def test_another_scope_cannot_read_a_shared_id(
+        self, store: DocumentStore, address: Address, other: Scope
+    ) -> None:
+        await store.put(write(address, A, "x", secret=1))
+        assert await store.get(address, other, "x") is None
+        assert await store.scan(address, other) == []
+
+    @pytest.mark.parametrize("other", [B, A_STAGING], ids=["tenant", "env"])
+    @pytest.mark.parametrize("how", ["put", "create", "put_all", "mutate", "delete"])
+    async def test_another_scope_cannot_change_a_shared_id(
+        self, store: DocumentStore, address: Address, other: Scope, how: str
+    ) -> None:
+        await store.put(write(address, A, "x", owner="a"))
+        before = await store.get(address, A, "x")
+        if how == "delete":
+            await store.delete(address, other, "x")
+        else:
+            with pytest.raises(KeyTaken):
+                await self._overwrite(store, address, other, how)
+        assert await store.get(address, A, "x") == before
+        assert await store.get(address, other, "y") is None
+
+    async def _overwrite(self, store: DocumentStore, address: Address, scope: Scope, how: str) -> None:
+        if how == "mutate":
+            await store.mutate(address, scope, "x", lambda _: {"owner": "thief"})
+        elif how == "put_all":
+            await store.put_all([write(address, scope, "y", n=1), write(address, scope, "x", owner="thief")])
+        else:
+            await store.put(write(address, scope, "x", create=how == "create", owner="thief"))
+
+    async def test_ids_that_contain_the_scope_let_scopes_share_a_key(self, store: DocumentStore) -> None:
+        scoped = Address(f"contract_{uuid4().hex}", SCOPED_IDS)
+        for scope in (A, B, A_STAGING):
+            await store.put(write(scoped, scope, "x", owner=scope.tenant_id + scope.env))
+        for scope in (A, B, A_STAGING):
+            document = found(await store.get(scoped, scope, "x"))
+            assert document.fields["owner"] == scope.tenant_id + scope.env
+
+    async def test_an_ambiguous_id_is_refused_and_never_shared(self, store: DocumentStore) -> None:
+        scoped = Address(f"contract_{uuid4().hex}", SCOPED_IDS)
+        await store.put(write(scoped, Scope("t_a__dev", "dev"), "u", owner=1))
+        with pytest.raises(KeyTaken):
+            await store.put(write(scoped, Scope("t_a", "dev"), "dev__u", owner=2))
+        assert await store.get(scoped, Scope("t_a", "dev"), "dev__u") is None
+
+    async def test_system_records_carry_no_scope(self, store: DocumentStore, address: Address) -> None:
+        await store.put(write(address, SYSTEM, "u", email="a@b.c"))
+        assert found(await store.get(address, SYSTEM, "u")).fields == {"email": "a@b.c"}
+
+    async def test_create_refuses_an_existing_document(self, store: DocumentStore, address: Address) -> None:
+        await store.put(write(address, A, "x", create=True, n=1))
+        with pytest.raises(KeyTaken):
+            await store.put(write(address, A, "x", create=True, n=2))
+        assert found(await store.get(address, A, "x")).fields["n"] == 1
+
+    async def test_one_of_many_concurrent_creates_wins(self, store: DocumentStore, address: Address) -> None:
+        creates = [store.put(write(address, A, "x", create=True, n=n)) for n in range(8)]
+        outcomes = await asyncio.gather(*creates, return_exceptions=True)
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["KeyTaken"] * 7 + ["NoneType"]
+
+    async def test_put_all_stores_everything(self, store: DocumentStore, address: Address) -> None:
+        await store.put(write(address, A, "x0", n=-1, gone=True))
+        await store.put_all([write(address, A, f"x{n}", n=n) for n in range(20)])
+        assert [document.fields["n"] for document in await store.scan(address, A, order_by="n")] == [
+            *range(20)
+        ]
+
+    async def test_put_all_with_one_taken_id_stores_nothing(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        await store.put(write(address, A, "taken", n=0))
+        batch = [write(address, A, "free", n=1), write(address, A, "taken", create=True, n=2)]
+        with pytest.raises(KeyTaken):
+            await store.put_all(batch)
+        assert await store.get(address, A, "free") is None
+        assert found(await store.get(address, A, "taken")).fields["n"] == 0
+
+    async def test_put_all_with_one_refused_record_stores_nothing(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        batch = [write(address, A, "good", n=1), write(address, A, "bad", n=Decimal(1))]
+        with pytest.raises(StoreRefused):
+            await store.put_all(batch)
+        assert await store.get(address, A, "good") is None
+
+    @pytest.mark.parametrize(
+        ("value", "words"),
+        [
+            (Decimal("1.5"), "Decimal"),
+            (2**63, "64 bits"),
+            ("\ud800", "Unicode"),
+            ([[1]], "list directly inside a list"),
+            ({"": 1}, "empty or reserved"),
+            ({"__x__": 1}, "empty or reserved"),
+            (datetime(2026, 1, 1), "timezone"),  # noqa: DTZ001 - the naive time is the point
+        ],
+        ids=["decimal", "int", "surrogate", "nested_list", "empty_key", "reserved_key", "naive_time"],
+    )
+    async def test_a_value_no_document_can_hold_is_refused_by_name(
+        self, store: DocumentStore, address: Address, value: Any, words: str
+    ) -> None:
+        with pytest.raises(StoreRefused, match=words):
+            await store.put(write(address, A, "x", value=value))
+        assert await store.get(address, A, "x") is None
+
+    async def test_delete_removes_and_repeats(self, store: DocumentStore, address: Address) -> None:
+        await store.put(write(address, A, "x", n=1))
+        await store.delete(address, A, "x")
+        await store.delete(address, A, "x")
+        assert await store.get(address, A, "x") is None
+
+    async def test_scan_filters_orders_and_limits(self, store: DocumentStore, address: Address) -> None:
+        for n in (3, 1, 2):
+            await store.put(write(address, A, f"x{n}", n=n, kind="odd" if n % 2 else "even", on=n > 1))
+        await store.put(write(address, A, "y", kind="odd"))
+
+        async def numbers(**how: Any) -> list[int | None]:
+            return [document.fields.get("n") for document in await store.scan(address, A, **how)]
+
+        assert await numbers(order_by="n") == [1, 2, 3]
+        assert await numbers(order_by="n", descending=True, limit=2) == [3, 2]
+        assert await numbers(where={"kind": "odd"}, order_by="n") == [1, 3]
+        assert await numbers(where={"kind": "odd", "on": True}) == [3]
+        assert await numbers(where={"n": 2}) == [2]
+        assert await numbers(where={"kind": "none"}) == []
+        assert await numbers() == [1, 2, 3, None]
+
+    async def test_mutate_creates_and_changes(self, store: DocumentStore, address: Address) -> None:
+        def increment(present: Fields | None) -> Fields:
+            return {"n": (present or {"n": 0})["n"] + 1}
+
+        assert await store.mutate(address, A, "x", increment) == {"n": 1}
+        assert await store.mutate(address, A, "x", increment) == {"n": 2}
+        assert found(await store.get(address, A, "x")).fields["n"] == 2
+
+    async def test_concurrent_mutations_lose_nothing(self, store: DocumentStore, address: Address) -> None:
+        def increment(present: Fields | None) -> Fields:
+            return {"n": (present or {"n": 0})["n"] + 1}
+
+        await asyncio.gather(*(store.mutate(address, A, "x", increment) for _ in range(6)))
+        assert found(await store.get(address, A, "x")).fields["n"] == 6
+
+    async def test_a_mutation_that_raises_writes_nothing(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        def refuse(present: Fields | None) -> Fields:
+            raise LookupError("no")
+
+        await store.put(write(address, A, "x", n=1))
+        with pytest.raises(LookupError):
+            await store.mutate(address, A, "x", refuse)
+        assert found(await store.get(address, A, "x")).fields["n"] == 1
+
+    async def test_ping_answers(self, store: DocumentStore) -> None:
+        await store.ping()

@@ -1,0 +1,104 @@
+"""Stores and sinks over the in-memory ones that fail where a test says so."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+from engines.common.documents import Address, Document, Fields, Scalar, Scope, Write
+from engines.nexus.backends.memory import MemorySink
+from engines.nexus.backends.sink import Envelope, SinkDescription, WriteReceipt
+from engines.storage.memory import MemoryDocumentStore
+
+Faults = dict[str, Exception]
+"""What to raise, by ``operation`` or by ``operation collection``; empty when all is well."""
+
+
+class FaultyStore:
+    """A MemoryDocumentStore whose operations raise what ``faults`` holds for them."""
+
+    source: Literal["memory"] = "memory"
+
+    def __init__(self, inner: MemoryDocumentStore) -> None:
+        self.inner = inner
+        self.faults: Faults = {}
+
+    async def get(self, address: Address, scope: Scope, key: str) -> Document | None:
+        self._check("get", address.name)
+        return await self.inner.get(address, scope, key)
+
+    async def put(self, write: Write) -> None:
+        self._check("put", write.address.name)
+        await self.inner.put(write)
+
+    async def put_all(self, writes: Sequence[Write]) -> None:
+        self._check("put_all", *(write.address.name for write in writes))
+        await self.inner.put_all(writes)
+
+    async def delete(self, address: Address, scope: Scope, key: str) -> None:
+        self._check("delete", address.name)
+        await self.inner.delete(address, scope, key)
+
+    async def scan(
+        self,
+        address: Address,
+        scope: Scope,
+        where: Mapping[str, Scalar] | None = None,
+        order_by: str | None = None,
+        descending: bool = False,
+        limit: int | None = None,
+    ) -> list[Document]:
+        self._check("scan", address.name)
+        return await self.inner.scan(address, scope, where, order_by, descending, limit)
+
+    async def mutate(
+        self, address: Address, scope: Scope, key: str, change: Callable[[Fields | None], Fields]
+    ) -> Fields:
+        self._check("mutate", address.name)
+        return await self.inner.mutate(address, scope, key, change)
+
+    async def ping(self) -> None:
+        self._check("ping")
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    def _check(self, operation: str, *collections: str) -> None:
+        for name in (operation, *(f"{operation} {collection}" for collection in collections)):
+            if name in self.faults:
+                raise self.faults[name]
+
+
+class FaultySink:
+    """A MemorySink whose operations raise what ``faults`` holds for them, or hang in ``hanging``."""
+
+    def __init__(self) -> None:
+        self.inner = MemorySink()
+        self.faults: Faults = {}
+        self.hanging: set[str] = set()
+
+    def describe(self) -> SinkDescription:
+        return SinkDescription("memory", type(self).__name__, "memory/events_{tenant}", stand_in=True)
+
+    async def write(self, batch: Sequence[Envelope]) -> list[WriteReceipt]:
+        await self._check("write")
+        return await self.inner.write(batch)
+
+    async def latest(self, tenant_id: str, env: str) -> datetime | None:
+        await self._check("latest")
+        return await self.inner.latest(tenant_id, env)
+
+    async def probe(self) -> None:
+        await self._check("probe")
+
+    def scan(self, tenant_id: str, env: str, since: datetime | None = None) -> AsyncIterator[Envelope]:
+        return self.inner.scan(tenant_id, env, since)
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def _check(self, operation: str) -> None:
+        if operation in self.hanging:
+            await asyncio.Event().wait()
+        if operation in self.faults:
+            raise self.faults[operation]
