@@ -1,5 +1,6 @@
 """Docker for tests: ports, polling, and the stand-in's container through Testcontainers."""
 
+import hashlib
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "test-output"
 """What a run leaves for a reader: container logs, receipts."""
 
-TEST_PROJECT = "northstar-kit-test"
+TEST_PROJECT = f"northstar-kit-test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]}"
 """Compose project whose images ./scripts/test builds; containers of tests carry it as a label."""
 
 

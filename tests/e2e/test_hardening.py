@@ -1,0 +1,57 @@
+"""Every container of the stack is hardened, and nothing is reachable from outside the host."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import Stack
+
+SERVERS = ("bossman", "firestore", "bigquery", "objectstore")
+JOBS = ("secrets", "bigquery-init")
+
+
+@pytest.mark.parametrize("service", [*SERVERS, *JOBS])
+def test_the_container_is_hardened(stack: Stack, service: str) -> None:
+    container = stack.containers()[service]
+    host = container["HostConfig"]
+    assert container["Config"]["User"] == "10001:10001"
+    assert host["ReadonlyRootfs"] is True
+    assert host["CapDrop"] == ["ALL"]
+    assert host["Privileged"] is False
+    assert "no-new-privileges:true" in host["SecurityOpt"]
+    assert 0 < host["Memory"] <= 1024**3
+    assert host["PidsLimit"] > 0
+    assert host["LogConfig"]["Config"].keys() >= {"max-size", "max-file"}
+    assert all(mount["Type"] != "bind" for mount in container["Mounts"])
+
+
+@pytest.mark.parametrize("service", SERVERS)
+def test_ports_are_published_on_loopback_alone(stack: Stack, service: str) -> None:
+    bindings = stack.containers()[service]["HostConfig"]["PortBindings"]
+    assert [binding["HostIp"] for found in bindings.values() for binding in found] == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("service", JOBS)
+def test_jobs_have_ended_well(stack: Stack, service: str) -> None:
+    state = stack.containers()[service]["State"]
+    assert (state["Status"], state["ExitCode"]) == ("exited", 0)
+
+
+def test_secrets_are_private_files_and_no_container_shows_them(stack: Stack) -> None:
+    listing = stack.compose("exec", "-T", "bossman", "stat", "-c", "%a %n", "/run/secrets/AUTH_JWT_SIGNING")
+    assert listing.split()[0] == "600"
+    secret = stack.compose("exec", "-T", "bossman", "cat", "/run/secrets/AUTH_JWT_SIGNING").strip()
+    assert len(secret) >= 64
+    assert secret not in str(stack.containers())
+
+
+def test_generated_files_are_private_and_ignored_by_git(stack: Stack) -> None:
+    for name in (".env", ".kit/demo-login.json"):
+        assert (stack.path / name).stat().st_mode & 0o777 == 0o600
+    ignored = Path(stack.path / ".gitignore").read_text().splitlines()
+    assert {".env", ".kit/"} <= set(ignored)
+
+
+def test_bossman_cannot_write_outside_its_temporary_folder(stack: Stack) -> None:
+    code, _ = stack.outcome("docker", "compose", "exec", "-T", "bossman", "touch", "/app/x")
+    assert code != 0
