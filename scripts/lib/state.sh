@@ -1,0 +1,102 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154  # the topic files share variables; kit.sh loads them all
+# The generated state of a checkout: .env (Compose's own variables) and .kit/ (ports, demo login, logs). Never committed.
+
+block_start="# >>> written by ./scripts/up: Compose's own variables, so that plain docker compose finds this stack >>>"
+block_end="# <<< written by ./scripts/up <<<"
+demo_email="demo@northstar.localhost"
+
+# Two checkouts never share a project, so never a volume: the name carries a hash of the checkout's path.
+fresh_project_name() {
+  local base
+  base=$(basename "$root" | tr '[:upper:]' '[:lower:]' | sed -E 's/[^a-z0-9_-]+/-/g; s/^[^a-z0-9]+//' | cut -c1-30)
+  printf '%s-%s' "${base:-northstar}" "$(printf '%s' "$root" | digest | cut -c1-6)"
+}
+
+# env_value NAME: its last value in .env, as Compose reads it.
+env_value() {
+  if [ -r "$env_file" ]; then sed -n "s/^$1=//p" "$env_file" | tail -n 1 | tr -d "\"'\r"; fi
+}
+
+user_env_lines() {
+  if [ -f "$env_file" ]; then
+    awk -v s="$block_start" -v e="$block_end" '$0 == s { skip = 1 } !skip { print } $0 == e { skip = 0 }' "$env_file"
+  fi
+}
+
+# A checkout that was copied together with its .env would act on the original's volumes: it gets a name of its own.
+is_copied_checkout() {
+  local origin
+  origin=$(cat "$kit_dir/origin" 2>/dev/null || true)
+  [ -n "$origin" ] && [ "$origin" != "$root" ] &&
+    grep -q "^COMPOSE_PROJECT_NAME=$(env_value COMPOSE_PROJECT_NAME)\$" "$origin/.env" 2>/dev/null
+}
+
+# load_state: project, profiles and mode of this checkout, changing nothing.
+load_state() {
+  project=$(env_value COMPOSE_PROJECT_NAME)
+  profiles=$(env_value COMPOSE_PROFILES)
+  mode=""
+  copied=""
+  if is_copied_checkout; then
+    copied=yes
+    project=""
+  fi
+  if [ -z "$project" ]; then project=${COMPOSE_PROJECT_NAME:-$(fresh_project_name)}; fi
+  if [ -z "$profiles" ]; then profiles=${COMPOSE_PROFILES:-}; fi
+  case $(env_value COMPOSE_FILE) in
+    '') ;;
+    *closed.yaml*) mode=closed ;;
+    *) mode=connected ;;
+  esac
+}
+
+compose_files() {
+  local files=compose.yaml
+  if [ "$mode" = closed ]; then files="$files:compose/closed.yaml"; fi
+  if [ -f "$ports_file" ]; then files="$files:.kit/ports.yaml"; fi
+  printf '%s' "$files"
+}
+
+make_kit_dir() {
+  (umask 077 && mkdir -p "$kit_dir")
+  chmod 700 "$kit_dir"
+  if [ -n "$copied" ]; then
+    say "this checkout is a copy: it gets its own project, ports and demo login"
+    rm -f "$ports_file" "$login_file"
+    copied=""
+  fi
+  printf '%s\n' "$root" >"$kit_dir/origin"
+}
+
+save_env() {
+  {
+    user_env_lines
+    printf '%s\n' "$block_start"
+    printf 'COMPOSE_PROJECT_NAME=%s\nCOMPOSE_FILE=%s\n' "$project" "$(compose_files)"
+    if [ -n "$profiles" ]; then printf 'COMPOSE_PROFILES=%s\n' "$profiles"; fi
+    printf '%s\n' "$block_end"
+  } | write_private "$env_file"
+}
+
+# forget_env: takes the generated lines back out; a file with nothing else in it goes.
+forget_env() {
+  if [ ! -f "$env_file" ]; then return; fi
+  if user_env_lines | grep -q '[^[:space:]]'; then
+    user_env_lines | write_private "$env_file"
+  else
+    rm -f "$env_file"
+  fi
+}
+
+random_password() { head -c 1024 /dev/urandom | LC_ALL=C tr -dc 'A-Za-z0-9' | cut -c1-40; }
+
+# The demo login is the one secret on the host. It is made once; only reset removes it.
+ensure_demo_login() {
+  if [ ! -s "$login_file" ]; then
+    printf '{"email":"%s","password":"%s"}\n' "$demo_email" "$(random_password)" | write_private "$login_file"
+  fi
+  chmod 600 "$login_file"
+}
+
+stack_volumes() { docker volume ls -q --filter "label=com.docker.compose.project=$project" 2>/dev/null || true; }
