@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 Model = TypeVar("Model", bound=BaseModel)
 Scalar = str | bool | int
@@ -37,6 +37,10 @@ class StoreTimeout(StoreUnavailable):
 
 class StoreDenied(StoreError):
     """The credentials do not allow the call."""
+
+
+class StoreUnreadable(StoreError):
+    """A stored record does not have the shape of its model."""
 
 
 class StoreRefused(StoreError):
@@ -245,7 +249,15 @@ class Collection(Generic[Model]):
 
     def write(self, scope: Scope, key: str, record: Model, *, create: bool = False) -> Write:
         """The record as part of an atomic batch, for DocumentStore.put_all."""
-        return Write(self._address, scope, key, record.model_dump(), create)
+        try:
+            fields = record.model_dump()
+        except (ValueError, RecursionError) as error:
+            raise StoreRefused(f"{self.source}: the record is nested too deeply") from error
+        return Write(self._address, scope, key, fields, create)
 
     def _stored(self, document: Document) -> Stored[Model]:
-        return Stored(self._model.model_validate(document.fields), document.stored_at)
+        try:
+            return Stored(self._model.model_validate(document.fields), document.stored_at)
+        except ValidationError as error:
+            words = f"{self.source}: a record in {self._address.name} does not have the expected shape"
+            raise StoreUnreadable(words) from error

@@ -6,7 +6,6 @@ from typing import Any, Literal, Protocol
 from uuid import uuid4
 
 from pydantic import BaseModel, Field
-from pydantic_core import PydanticSerializationError
 
 from engines.common.clock import Clock, utc_now
 from engines.common.documents import Scope, StoreError
@@ -63,7 +62,7 @@ class EventPipeline:
             return _failure(event, identity, f"training preferences: {error}", kind)
         except SinkError as error:
             return _failure(event, identity, str(error), error.kind)
-        except (PydanticSerializationError, RecursionError, UnicodeEncodeError):
+        except (ValueError, RecursionError):
             return _failure(event, identity, "the event cannot be written as JSON", "permanent")
         _print(envelope)
         flags = envelope.event.pii_flags["flags"]

@@ -74,5 +74,6 @@ class Delivery:
 
     def _failed(self, error: SinkError) -> None:
         # A refused event says nothing about the sink: it took the write and judged it.
-        failures = self.state.consecutive_failures + (0 if isinstance(error, SinkPermanent) else 1)
-        self.state = DeliveryState(LastError(self._clock(), error.reason, str(error)), failures)
+        if not isinstance(error, SinkPermanent):
+            last = LastError(self._clock(), error.reason, str(error))
+            self.state = DeliveryState(last, self.state.consecutive_failures + 1)
