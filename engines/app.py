@@ -105,7 +105,7 @@ def build_services(settings: Settings, adapters: Adapters) -> Services:
     """Wire the services over the adapters. Opens nothing."""
     clock = adapters.clock
     tokens = Tokens(settings.auth_jwt_signing.get_secret_value())
-    identity = IdentityService(adapters.identity, tokens)
+    identity = IdentityService(adapters.identity, tokens, clock)
     privacy = PrivacyService(adapters.privacy)
     delivery = Delivery(adapters.sink, clock)
     pipeline = EventPipeline(privacy, delivery, clock)

@@ -116,6 +116,11 @@ def install_error_handlers(app: FastAPI) -> None:
             return render(Unprocessable(f"the store cannot hold this record: {error}"))
         return render(Unavailable({"error": "state_store_unavailable", "reason": str(error)}))
 
+    @app.exception_handler(Exception)
+    async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+        # The server logs the traceback; the caller gets the one shape and nothing of the inside.
+        return render(EngineError("internal error"))
+
     @app.exception_handler(RequestValidationError)
     async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
         # The input is left out: it may be a password or a megabyte.

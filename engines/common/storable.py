@@ -13,7 +13,7 @@ MAX_INTEGER = 2**63
 
 
 class NotStorable(ValueError):
-    """A value that no document can hold; the message names its top-level field, never a value or an inner key."""
+    """A value that no document can hold; the message names the field, never a value or an inner key."""
 
 
 def check_storable(fields: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ token and key valid. The directory is a volume beside the data: they live and di
 import argparse
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 SECRETS = {
@@ -26,15 +27,15 @@ def generate_missing(directory: Path) -> list[str]:
 
 def _create(path: Path, value: str) -> bool:
     """Write ``value`` to a new 0600 file, whole or not at all; False when the file exists."""
-    if path.exists():
-        return False
-    partial = path.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(value)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".new-") as draft:
+        draft.write(value)
+        draft.flush()
+        os.fsync(draft.fileno())
+        try:
+            # A link never replaces: of two jobs at once, one creates the secret and both keep it.
+            os.link(draft.name, path)
+        except FileExistsError:
+            return False
     return True
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from engines.common.clock import Clock, utc_now
 from engines.common.documents import SYSTEM, Collection, DocumentStore, KeyTaken
 from engines.common.errors import BadRequest, Unauthorized
 from engines.common.storable import NotStorable, check_storable
@@ -26,9 +27,10 @@ SYSTEM_TENANTS = (("t_system", "System Control Plane"), ("t_northstar", "Northst
 class IdentityService:
     """Operations on users, tenants and memberships. Every one may raise StoreError."""
 
-    def __init__(self, store: DocumentStore, tokens: Tokens) -> None:
+    def __init__(self, store: DocumentStore, tokens: Tokens, clock: Clock = utc_now) -> None:
         self._store = store
         self._tokens = tokens
+        self._clock = clock
         self.users = Collection(store, USERS, User)
         self.tenants = Collection(store, TENANTS, Tenant)
         self.memberships = Collection(store, MEMBERSHIPS, TenantMembership)
@@ -44,9 +46,17 @@ class IdentityService:
         _check_text(email=email, display_name=display_name, tenant_name=tenant_name)
         if await self._find_by_email(email):
             raise BadRequest("user already exists")
-        user = User(email=email, display_name=display_name, password_hash=await hash_password(password))
-        tenant = Tenant(name=tenant_name, created_by=user.id) if tenant_name else None
-        owner = TenantMembership(tenant_id=tenant.id, user_id=user.id, role="owner") if tenant else None
+        hashed = await hash_password(password)
+        now = self._clock()
+        user = User(
+            email=email, display_name=display_name, password_hash=hashed, created_at=now, updated_at=now
+        )
+        tenant = owner = None
+        if tenant_name:
+            tenant = Tenant(name=tenant_name, created_by=user.id, created_at=now, updated_at=now)
+            owner = TenantMembership(
+                tenant_id=tenant.id, user_id=user.id, role="owner", created_at=now, updated_at=now
+            )
         writes = [
             self._emails.write(SYSTEM, _email_key(email), EmailReservation(user_id=user.id), create=True),
             self.users.write(SYSTEM, user.id, user, create=True),
@@ -79,7 +89,8 @@ class IdentityService:
         return [tenant_id for tenant_id, name in SYSTEM_TENANTS if await self._create_tenant(tenant_id, name)]
 
     async def _create_tenant(self, tenant_id: str, name: str) -> bool:
-        tenant = Tenant(id=tenant_id, name=name)
+        now = self._clock()
+        tenant = Tenant(id=tenant_id, name=name, created_at=now, updated_at=now)
         try:
             await self._store.put_all([self.tenants.write(SYSTEM, tenant_id, tenant, create=True)])
         except KeyTaken:

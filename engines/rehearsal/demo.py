@@ -44,7 +44,7 @@ def ensure_demo_tenant(client: httpx.Client, email: str, password: str) -> str:
 def _ensure_first_event(client: httpx.Client, token: str, tenant_id: str) -> None:
     headers = {"Authorization": f"Bearer {token}", "X-Tenant-Id": tenant_id, "X-Env": "dev"}
     shown = client.get("/bossman/tenant-dashboard", headers=headers).raise_for_status().json()
-    if shown["event_sink"]["last_write_at"] is None:
+    if shown["freshness"]["events"]["status"] == "never":
         body = {"surface": "squared", "page_type": "welcome", "url": "https://demo.invalid/welcome"}
         client.post("/analytics/events/pageview", json=body, headers=headers).raise_for_status()
 

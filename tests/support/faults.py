@@ -70,12 +70,13 @@ class FaultyStore:
 
 
 class FaultySink:
-    """A MemorySink whose operations raise what ``faults`` holds for them, or hang in ``hanging``."""
+    """A MemorySink whose operations raise what ``faults`` holds for them, or hang when in ``hanging``."""
 
     def __init__(self) -> None:
         self.inner = MemorySink()
         self.faults: Faults = {}
         self.hanging: set[str] = set()
+        self.asked = asyncio.Event()
 
     def describe(self) -> SinkDescription:
         return SinkDescription("memory", type(self).__name__, "memory/events_{tenant}", stand_in=True)
@@ -98,6 +99,7 @@ class FaultySink:
         """Nothing to close."""
 
     async def _check(self, operation: str) -> None:
+        self.asked.set()
         if operation in self.hanging:
             await asyncio.Event().wait()
         if operation in self.faults:

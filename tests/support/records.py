@@ -1,13 +1,27 @@
-"""Records that tests make: tokens of any role, dataset events, and what a sink or store holds."""
+"""What tests make: tokens of any role, dataset events, a pipeline, and a look at what is stored."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from engines.common.documents import Address, Scope
 from engines.common.identity import Role
 from engines.dataset.events.schemas import DatasetEvent
 from engines.identity.models import TenantMembership, User
-from engines.nexus.backends.sink import Envelope
-from tests.support.app import Login, MemoryKit
+from engines.logging.events import EventPipeline
+from engines.nexus.backends.delivery import Delivery
+from engines.nexus.backends.sink import (
+    Envelope,
+    FailureKind,
+    FailureReason,
+    SinkError,
+    SinkMisconfigured,
+    SinkPermanent,
+    SinkRetryable,
+)
+from engines.privacy.service import PrivacyService
+from engines.storage.memory import MemoryDocumentStore
+from tests.support.app import Login, MemoryKit, MovableClock
+from tests.support.faults import FaultySink, FaultyStore
 
 PERSON = "u_person"
 
@@ -42,3 +56,32 @@ async def stored_fields(
 ) -> list[dict[str, Any]]:
     """The fields of every document that the store holds for the tenant and env."""
     return [document.fields for document in await store.scan(address, Scope(tenant_id, env))]
+
+
+@dataclass
+class PipelineKit:
+    """An event pipeline over faulty in-memory parts, with a clock that tests move."""
+
+    clock: MovableClock = field(default_factory=MovableClock)
+    sink: FaultySink = field(default_factory=FaultySink)
+    store: FaultyStore = field(init=False)
+    privacy: PrivacyService = field(init=False)
+    delivery: Delivery = field(init=False)
+    pipeline: EventPipeline = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = FaultyStore(MemoryDocumentStore(self.clock))
+        self.privacy = PrivacyService(self.store)
+        self.delivery = Delivery(self.sink, self.clock)
+        self.pipeline = EventPipeline(self.privacy, self.delivery, self.clock)
+
+    @staticmethod
+    def fault(kind: FailureKind, reason: FailureReason = "error") -> SinkError:
+        """A sink's failure of ``kind``."""
+        classes = {"retryable": SinkRetryable, "permanent": SinkPermanent, "misconfigured": SinkMisconfigured}
+        return classes[kind]("memory/events", f"{kind} failure", reason)
+
+    async def only_event(self, tenant_id: str = "t_acme", env: str = "dev") -> Envelope:
+        """The one event that the sink holds for the tenant and env."""
+        [envelope] = await stored_events(self.sink, tenant_id, env)
+        return envelope

@@ -45,7 +45,7 @@ def mounted_routes() -> list[Mounted]:
         route = context.original_route
         if isinstance(route, APIRoute):
             has_body = route.body_field is not None
-            found += [Mounted(method, str(context.path), has_body) for method in sorted(route.methods)]
+            found += [Mounted(method, str(context.path), has_body) for method in sorted(route.methods or ())]
     return found
 
 

@@ -1,4 +1,4 @@
-"""One call of the stand-in's REST API; a failure is one line on stdout, which is what Docker keeps of a health check."""
+"""One call of the stand-in's REST API. A failure is one line on stdout: Docker keeps that of a health check."""
 
 import http.client
 import json
@@ -6,17 +6,25 @@ import os
 import sys
 
 PROJECT = os.environ.get("GOOGLE_CLOUD_PROJECT", "northstar-local")
+JSON = {"Content-Type": "application/json"}
 
 
 def call(host, method, path, body=None, accept=(200,)):
-    """Send one request to `/bigquery/v2/projects/PROJECT` + path and return the decoded answer, or exit 1 saying why."""
+    """Send one request below `/bigquery/v2/projects/PROJECT`; the decoded answer, or exit 1 saying why."""
     try:
         connection = http.client.HTTPConnection(host, 9050, timeout=4)
-        connection.request(method, f"/bigquery/v2/projects/{PROJECT}{path}", json.dumps(body) if body else None, {"Content-Type": "application/json"})
+        sent = json.dumps(body) if body else None
+        connection.request(method, f"/bigquery/v2/projects/{PROJECT}{path}", sent, JSON)
         answer = connection.getresponse()
         text = answer.read().decode()
     except OSError as exc:
-        sys.exit(print(f"{method} {path}: {exc!r}") or 1)
+        fail(f"{method} {path}: {exc!r}")
     if answer.status not in accept:
-        sys.exit(print(f"{method} {path}: HTTP {answer.status} {text[:300]}") or 1)
+        fail(f"{method} {path}: HTTP {answer.status} {text[:300]}")
     return json.loads(text)
+
+
+def fail(message):
+    """Say why and exit 1."""
+    print(message)
+    sys.exit(1)

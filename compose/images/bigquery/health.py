@@ -1,4 +1,7 @@
-"""Health: read the catalogue and run a query. The stand-in listens even when its database failed to open, so a port check lies."""
+"""Health: read the catalogue and run a query.
+
+The stand-in listens even when its database failed to open, so a check of the port lies.
+"""
 
 from api import call
 

@@ -53,28 +53,28 @@ class EventPipeline:
         """
         identity = event_id or uuid4().hex
         try:
-            envelope = Envelope(
-                event_id=identity, ingested_at=self._clock(), event=await self._processed(event)
-            )
-            await self._delivery.deliver(envelope)
+            envelope = await self._envelope(event, identity)
         except StoreError as error:
             kind: FailureKind = "retryable" if error.transient else "permanent"
             return _failure(event, identity, f"training preferences: {error}", kind)
+        except (ValueError, RecursionError):
+            return _failure(event, identity, "the event or its id cannot be written as JSON", "permanent")
+        try:
+            await self._delivery.deliver(envelope)
         except SinkError as error:
             return _failure(event, identity, str(error), error.kind)
-        except (ValueError, RecursionError):
-            return _failure(event, identity, "the event cannot be written as JSON", "permanent")
         _print(envelope)
         flags = envelope.event.pii_flags["flags"]
         return PipelineResult(status="accepted", tenantId=event.tenantId, pii_flags=flags, event_id=identity)
 
-    async def _processed(self, event: DatasetEvent) -> DatasetEvent:
+    async def _envelope(self, event: DatasetEvent, event_id: str) -> Envelope:
         """The event with its flags and eligibility, every value in a form that JSON can carry."""
         flags = detect(scanned_text(event))
         scope = Scope(event.tenantId, event.env)
         eligible = await self._eligibility.train_ok(scope, event.agentId, bool(flags))
         decided = {"pii_flags": {"flags": flags, "policy_reason": policy_reason(flags)}, "train_ok": eligible}
-        return DatasetEvent.model_validate(event.model_dump(mode="json") | decided)
+        processed = DatasetEvent.model_validate(event.model_dump(mode="json") | decided)
+        return Envelope(event_id=event_id, ingested_at=self._clock(), event=processed)
 
 
 def _failure(event: DatasetEvent, event_id: str, error: str, kind: FailureKind) -> PipelineResult:

@@ -1,0 +1,154 @@
+"""Analytics events that cannot be stored: an honest status, and no half of them left."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from engines.analytics.models import ANALYTICS_EVENTS
+from engines.common.documents import StoreDenied, StoreError, StoreRefused, StoreTimeout, StoreUnavailable
+from engines.nexus.backends import delivery
+from engines.storage.memory import MemoryDocumentStore
+from tests.support.app import MemoryKit, running
+from tests.support.faults import FaultySink, FaultyStore
+from tests.support.records import PipelineKit, login_as, stored_events, stored_fields
+
+BOTH = pytest.mark.parametrize("path", ["pageview", "cta-click"])
+BODY = {"surface": "squared", "url": "https://shop.invalid/"}
+
+
+@pytest.fixture
+async def faulty() -> AsyncIterator[MemoryKit]:
+    """A running app whose store and sink fail on demand."""
+    kit = MemoryKit(sink=FaultySink(), store=FaultyStore(MemoryDocumentStore()))
+    async with running(kit):
+        yield kit
+
+
+async def post(kit: MemoryKit, path: str, **body: Any) -> Any:
+    headers = login_as(kit, "member").headers()
+    return await kit.client.post(f"/analytics/events/{path}", json=BODY | body, headers=headers)
+
+
+async def left_behind(kit: MemoryKit) -> tuple[int, int]:
+    """How many raw records and events are stored."""
+    return len(await stored_fields(kit.store, ANALYTICS_EVENTS)), len(await stored_events(kit.sink))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("kind", "status", "retry_after"),
+    [("retryable", 503, "5"), ("misconfigured", 503, "5"), ("permanent", 422, None)],
+)
+async def test_a_failing_sink_is_an_error_and_the_raw_record_is_taken_back(
+    faulty: MemoryKit, path: str, kind: Any, status: int, retry_after: str | None
+) -> None:
+    faulty.sink.faults["write"] = PipelineKit.fault(kind)
+    answer = await post(faulty, path)
+    assert answer.status_code == status
+    assert answer.headers.get("retry-after") == retry_after
+    body = answer.json()
+    assert body == {
+        "status": "error",
+        "tenantId": "t_acme",
+        "error": f"memory/events: {kind} failure",
+        "event_id": body["event_id"],
+    }
+    assert await left_behind(faulty) == (0, 0)
+
+
+@BOTH
+async def test_a_hanging_sink_is_503_in_bounded_time(
+    faulty: MemoryKit, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "WRITE_SECONDS", 0.01)
+    faulty.sink.hanging.add("write")
+    answer = await post(faulty, path)
+    assert (answer.status_code, answer.json()["error"]) == (503, "memory/events_{tenant}: no answer in time")
+    assert await left_behind(faulty) == (0, 0)
+
+
+@BOTH
+async def test_a_retry_after_the_fault_stores_one_of_each(faulty: MemoryKit, path: str) -> None:
+    faulty.sink.faults["write"] = PipelineKit.fault("retryable")
+    await post(faulty, path)
+    faulty.sink.faults.clear()
+    assert (await post(faulty, path)).status_code == 200
+    assert await left_behind(faulty) == (1, 1)
+
+
+@BOTH
+@pytest.mark.parametrize("error", [StoreUnavailable, StoreTimeout, StoreDenied, StoreError])
+async def test_a_store_that_fails_first_is_503_and_no_event_is_sent(
+    faulty: MemoryKit, path: str, error: type[StoreError]
+) -> None:
+    faulty.store.faults["put analytics_events"] = error("memory: away")
+    answer = await post(faulty, path)
+    detail = {"error": "state_store_unavailable", "reason": "memory: away"}
+    assert (answer.status_code, answer.json()) == (503, {"detail": detail})
+    assert answer.headers["retry-after"] == "5"
+    assert await left_behind(faulty) == (0, 0)
+
+
+@BOTH
+async def test_a_store_that_refuses_the_record_is_422_and_no_event_is_sent(
+    faulty: MemoryKit, path: str
+) -> None:
+    faulty.store.faults["put analytics_events"] = StoreRefused("memory: why")
+    answer = await post(faulty, path)
+    expected = {"detail": "the store cannot hold this record: memory: why"}
+    assert (answer.status_code, answer.json()) == (422, expected)
+    assert await left_behind(faulty) == (0, 0)
+
+
+@BOTH
+async def test_a_preferences_outage_is_503_and_nothing_is_left(faulty: MemoryKit, path: str) -> None:
+    faulty.store.faults["get training_preferences"] = StoreUnavailable("memory: away")
+    answer = await post(faulty, path)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
+    assert answer.json()["error"] == "training preferences: memory: away"
+    assert await left_behind(faulty) == (0, 0)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"x": [[1]]}, "list directly inside a list"),
+        ({"x": 2**63}, "integer beyond 64 bits"),
+        ({"": 1}, "empty or reserved"),
+        ({"__x__": 1}, "empty or reserved"),
+        (json.loads('{"m":' * 25 + "1" + "}" * 25), "more than 20 levels"),
+    ],
+    ids=["nested_list", "int", "empty_key", "reserved_key", "deep"],
+)
+async def test_metadata_that_no_store_holds_is_422_and_nothing_is_left(
+    faulty: MemoryKit, path: str, metadata: dict[str, Any], words: str
+) -> None:
+    answer = await post(faulty, path, metadata=metadata)
+    assert answer.status_code == 422
+    assert words in answer.json()["detail"]
+    assert await left_behind(faulty) == (0, 0)
+
+
+async def test_text_outside_unicode_in_a_field_is_422_and_nothing_is_left(faulty: MemoryKit) -> None:
+    headers = login_as(faulty, "member").headers() | {"Content-Type": "application/json"}
+    answer = await faulty.client.post(
+        "/analytics/events/pageview", content=b'{"surface": "\\ud800"}', headers=headers
+    )
+    assert (answer.status_code, answer.json()["status"]) == (422, "error")
+    assert await left_behind(faulty) == (0, 0)
+
+
+async def test_gap_a_raw_record_stays_when_even_taking_it_back_fails(
+    faulty: MemoryKit, caplog: pytest.LogCaptureFixture
+) -> None:
+    faulty.sink.faults["write"] = PipelineKit.fault("retryable")
+    faulty.store.faults["delete"] = StoreUnavailable("memory: away")
+    answer = await post(faulty, "pageview")
+    assert answer.status_code == 503
+    assert await left_behind(faulty) == (1, 0)
+    expected = f"analytics event {answer.json()['event_id']} could not be taken back: memory: away"
+    assert expected in [record.getMessage() for record in caplog.records]
