@@ -1,4 +1,4 @@
-"""One call of the stand-in's REST API. A failure is one line on stdout: Docker keeps that of a health check."""
+"""One call of the stand-in's REST API. A failure is one line on stdout, which Docker keeps."""
 
 import http.client
 import json

@@ -118,7 +118,7 @@ class TestCommand:
             body = {
                 "access_token": "token",
                 "memberships": [{"tenant_id": "t_demo"}],
-                "event_sink": {"last_write_at": "2026-01-15T12:00:00Z"},
+                "freshness": {"events": {"status": "fresh"}},
             }
             return httpx.Response(status, json=body)
 

@@ -142,7 +142,7 @@ async def test_a_value_without_a_json_form_is_a_permanent_failure_and_nothing_is
     parts: PipelineKit, value: Any
 ) -> None:
     result = await parts.pipeline.log(dataset_event(input={"value": value}), "e-1")
-    assert result == failure("the event cannot be written as JSON", "permanent")
+    assert result == failure("the event or its id cannot be written as JSON", "permanent")
     assert await stored_events(parts.sink) == []
 
 
