@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from docker.types import Mount
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
@@ -91,7 +92,8 @@ def firestore() -> Iterator[Firestore]:
     """Start the kit's own Firestore image; its log is kept under test-output."""
     port = free_port()
     container = DockerContainer(f"{TEST_PROJECT}-firestore").with_tmpfs_mount("/tmp")
-    container.with_kwargs(read_only=True, labels={TEST_PROJECT: "1"})
+    data = Mount("/data", None, type="volume")
+    container.with_kwargs(read_only=True, mounts=[data], labels={TEST_PROJECT: "1"})
     # The library's own way to bind a port opens it to the network.
     ports: dict[str, Any] = container.ports
     ports["8080/tcp"] = ("127.0.0.1", port)
