@@ -1,6 +1,6 @@
 """The composition root: builds everything from Settings. The only module that knows every adapter."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ from engines.common.body_limit import BodyLimit
 from engines.common.clock import Clock, utc_now
 from engines.common.documents import DocumentStore
 from engines.common.errors import install_error_handlers
-from engines.config.runtime_config import Settings
+from engines.config.runtime_config import Settings, StateSelector
 from engines.identity import routes as identity_routes
 from engines.identity.service import IdentityService
 from engines.identity.tokens import Tokens
@@ -36,16 +36,14 @@ from engines.storage.memory import MemoryDocumentStore
 class Adapters:
     """What the process talks to. Tests hand in their own."""
 
-    identity: DocumentStore
-    privacy: DocumentStore
-    analytics_events: DocumentStore
+    state: Mapping[StateSelector, DocumentStore]
     sink: EventSink
     clock: Clock = utc_now
 
     @property
     def stores(self) -> dict[str, DocumentStore]:
         """The distinct stores by source."""
-        return {store.source: store for store in (self.identity, self.privacy, self.analytics_events)}
+        return {store.source: store for store in self.state.values()}
 
 
 @dataclass(frozen=True)
@@ -88,28 +86,21 @@ def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
     memory = MemoryDocumentStore()
     durable = FirestoreDocumentStore(client) if client else memory
 
-    def store(backend: str) -> DocumentStore:
-        return durable if backend == "firestore" else memory
-
     sink = get_backend(settings, client)
     stack.push_async_callback(sink.close)
-    return Adapters(
-        identity=store(settings.identity_backend),
-        privacy=store(settings.privacy_backend),
-        analytics_events=store(settings.analytics_events_backend),
-        sink=sink,
-    )
+    asked = settings.state_backends.items()
+    return Adapters({name: durable if kind == "firestore" else memory for name, kind in asked}, sink)
 
 
 def build_services(settings: Settings, adapters: Adapters) -> Services:
     """Wire the services over the adapters. Opens nothing."""
     clock = adapters.clock
     tokens = Tokens(settings.auth_jwt_signing.get_secret_value())
-    identity = IdentityService(adapters.identity, tokens, clock)
-    privacy = PrivacyService(adapters.privacy)
+    identity = IdentityService(adapters.state["identity"], tokens, clock)
+    privacy = PrivacyService(adapters.state["privacy"])
     delivery = Delivery(adapters.sink, clock)
     pipeline = EventPipeline(privacy, delivery, clock)
-    analytics = AnalyticsService(adapters.analytics_events, pipeline, clock)
+    analytics = AnalyticsService(adapters.state["analytics_events"], pipeline, clock)
     description = adapters.sink.describe()
     checks = HealthChecks(
         {name: SharedProbe(store.ping, clock) for name, store in adapters.stores.items()},

@@ -2,7 +2,7 @@
 
 A document belongs to one scope (tenant, env) or, for users and tenants themselves, to the whole
 system. The scope is a required argument of every call and the path is built in one function,
-``document_id``. Collection names and document ids are those of the existing engines, so several
+``document_path``. Collection names and document ids are those of the existing engines, so several
 scopes share a collection: an adapter checks the scope of what it finds and never returns or
 replaces another scope's document.
 """
@@ -16,6 +16,8 @@ from pydantic import BaseModel, ValidationError
 
 Model = TypeVar("Model", bound=BaseModel)
 Scalar = str | bool | int
+
+MAX_ID_BYTES = 1500
 
 Fields = dict[str, Any]
 """The fields of a document: JSON scalars, datetimes (aware), dicts and lists of them."""
@@ -69,10 +71,25 @@ SYSTEM = Scope("system", "")
 
 @dataclass(frozen=True)
 class Address:
-    """A collection's name and how its document ids are made of tenant, env and key."""
+    """A collection's name and how its document ids are made; both may contain {tenant} and {env}."""
 
     name: str
     id_template: str = "{key}"
+
+
+@dataclass(frozen=True)
+class Increment:
+    """As a field of a merging write: add ``by`` to the stored integer, 0 when there is none."""
+
+    by: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """Values of one field from ``start`` on (inclusive) and before ``end`` (exclusive); None = open."""
+
+    start: datetime | None = None
+    end: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -85,23 +102,60 @@ class Document:
 
 @dataclass(frozen=True)
 class Write:
-    """One document of an atomic batch. ``create`` refuses to replace an existing document."""
+    """One document of an atomic batch.
+
+    ``create`` refuses to replace an existing document. ``merge`` keeps fields that are not named and takes
+    Increment at the top level; its address must have the scope in its collection's path, since a merge
+    does not look at what is there.
+    """
 
     address: Address
     scope: Scope
     key: str
     fields: Fields
     create: bool = False
+    merge: bool = False
+
+    def __post_init__(self) -> None:
+        if self.merge and ("{tenant}" not in self.address.name or "{env}" not in self.address.name):
+            raise ValueError("a merging write needs a collection of its scope alone")
 
 
-def document_id(address: Address, scope: Scope, key: str) -> str:
-    """The id of a document inside its collection: the one place where a path is built."""
-    return address.id_template.format(tenant=scope.tenant_id, env=scope.env, key=key)
+def document_path(address: Address, scope: Scope, key: str) -> tuple[str, str]:
+    """Collection path and document id: the one place where a path is built.
+
+    Raises StoreRefused for a key that makes no document id.
+    """
+    names = {"tenant": scope.tenant_id, "env": scope.env, "key": key}
+    document_id = address.id_template.format(**names)
+    if not is_document_id(document_id):
+        raise StoreRefused("the id is empty, reserved, too long, contains / or is not valid Unicode text")
+    return collection_path(address, scope), document_id
+
+
+def is_document_id(text: str) -> bool:
+    """Whether a document can have this id."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return False
+    reserved = text in (".", "..") or (text.startswith("__") and text.endswith("__"))
+    return 0 < size <= MAX_ID_BYTES and "/" not in text and not reserved
+
+
+def collection_path(address: Address, scope: Scope) -> str:
+    """Path of the collection that holds the scope's documents."""
+    return address.name.format(tenant=scope.tenant_id, env=scope.env)
 
 
 def scope_fields(scope: Scope) -> Fields:
     """The fields that mark a document as the scope's own; none for system records."""
     return {} if scope == SYSTEM else {"tenant_id": scope.tenant_id, "env": scope.env}
+
+
+def without_increments(fields: Fields) -> Fields:
+    """The fields with the plain number of each Increment: what is checked before it is stored."""
+    return {name: value.by if isinstance(value, Increment) else value for name, value in fields.items()}
 
 
 def owns(scope: Scope, fields: Mapping[str, Any]) -> bool:
@@ -121,7 +175,7 @@ class DocumentStore(Protocol):
         ...
 
     async def get(self, address: Address, scope: Scope, key: str) -> Document | None:
-        """The document, or None when it does not exist in this scope."""
+        """The document, or None when it does not exist in this scope or no document can have the key."""
         ...
 
     async def put(self, write: Write) -> None:
@@ -133,7 +187,7 @@ class DocumentStore(Protocol):
         ...
 
     async def put_all(self, writes: Sequence[Write]) -> None:
-        """Store up to 500 whole documents, all or none. Raises like put, then none is stored."""
+        """Store up to 2,000 documents, all or none. Raises like put, then none is stored."""
         ...
 
     async def delete(self, address: Address, scope: Scope, key: str) -> None:
@@ -148,17 +202,30 @@ class DocumentStore(Protocol):
         order_by: str | None = None,
         descending: bool = False,
         limit: int | None = None,
+        span: Span | None = None,
     ) -> list[Document]:
         """The scope's documents whose fields equal ``where``, at most ``limit``.
 
-        Ordered by the field ``order_by`` (documents without it are left out), else by document id.
+        Ordered by the field ``order_by`` (documents without it are left out), then and else by document id.
+        ``span`` bounds the field ``order_by``, which it needs.
         """
         ...
 
+    async def count(self, address: Address, scope: Scope, where: Mapping[str, Scalar] | None = None) -> int:
+        """How many of the scope's documents have fields equal to ``where``; counted by the store itself."""
+        ...
+
     async def mutate(
-        self, address: Address, scope: Scope, key: str, change: Callable[[Fields | None], Fields]
+        self,
+        address: Address,
+        scope: Scope,
+        key: str,
+        change: Callable[[Fields | None], Fields],
+        also: Sequence[Write] = (),
     ) -> Fields:
         """Read, change and write one document atomically; returns the fields written.
+
+        ``also`` holds creating or merging writes that are stored in the same atomic step.
 
         ``change`` gets the present fields (None when there are none) and returns the new ones. It may
         run more than once and must not have side effects; what it raises ends the call, nothing
@@ -202,8 +269,13 @@ class Reads(Protocol[Model]):
         *,
         order_by: str | None = None,
         limit: int | None = None,
+        span: Span | None = None,
     ) -> list[Stored[Model]]:
         """Records whose fields equal ``where``; ``order_by="-field"`` is newest first. Raises StoreError."""
+        ...
+
+    async def count(self, scope: Scope, where: Mapping[str, Scalar] | None = None) -> int:
+        """How many records have fields equal to ``where``. Raises StoreError."""
         ...
 
 
@@ -232,12 +304,31 @@ class Collection(Generic[Model]):
         *,
         order_by: str | None = None,
         limit: int | None = None,
+        span: Span | None = None,
     ) -> list[Stored[Model]]:
         """Records whose fields equal ``where``; ``order_by="-field"`` is newest first. Raises StoreError."""
         field = order_by.removeprefix("-") if order_by else None
         descending = bool(order_by and order_by.startswith("-"))
-        documents = await self._store.scan(self._address, scope, where, field, descending, limit)
+        documents = await self._store.scan(self._address, scope, where, field, descending, limit, span)
         return [self._stored(document) for document in documents]
+
+    async def count(self, scope: Scope, where: Mapping[str, Scalar] | None = None) -> int:
+        """How many records have fields equal to ``where``. Raises StoreError."""
+        return await self._store.count(self._address, scope, where)
+
+    async def mutate(
+        self,
+        scope: Scope,
+        key: str,
+        change: Callable[[Model | None], Model],
+        also: Sequence[Write] = (),
+    ) -> Model:
+        """Read, change and write one record atomically; see DocumentStore.mutate."""
+
+        def change_fields(present: Fields | None) -> Fields:
+            return self._fields(change(None if present is None else self._record(present)))
+
+        return self._record(await self._store.mutate(self._address, scope, key, change_fields, also))
 
     async def put(self, scope: Scope, key: str, record: Model) -> None:
         """Store the whole record, replacing the scope's own. Raises KeyTaken, StoreError."""
@@ -249,15 +340,20 @@ class Collection(Generic[Model]):
 
     def write(self, scope: Scope, key: str, record: Model, *, create: bool = False) -> Write:
         """The record as part of an atomic batch, for DocumentStore.put_all."""
+        return Write(self._address, scope, key, self._fields(record), create)
+
+    def _fields(self, record: Model) -> Fields:
         try:
-            fields = record.model_dump()
+            return record.model_dump()
         except (ValueError, RecursionError) as error:
             raise StoreRefused(f"{self.source}: the record is nested too deeply") from error
-        return Write(self._address, scope, key, fields, create)
 
     def _stored(self, document: Document) -> Stored[Model]:
+        return Stored(self._record(document.fields), document.stored_at)
+
+    def _record(self, fields: Fields) -> Model:
         try:
-            return Stored(self._model.model_validate(document.fields), document.stored_at)
+            return self._model.model_validate(fields)
         except ValidationError as error:
             words = f"{self.source}: a record in {self._address.name} does not have the expected shape"
             raise StoreUnreadable(words) from error

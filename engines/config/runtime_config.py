@@ -5,7 +5,7 @@ the process cannot honour raises ``SettingsError``, whose text names the variabl
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -28,6 +28,19 @@ def _lower(value: object) -> object:
 
 
 StoreBackend = Annotated[Literal["firestore", "memory"], BeforeValidator(_lower)]
+StateSelector = Literal[
+    "identity",
+    "privacy",
+    "analytics_events",
+    "strategy_lock",
+    "firearms",
+    "budget",
+    "kpi",
+    "seo",
+]
+STATE_SELECTORS: tuple[StateSelector, ...] = get_args(StateSelector)
+"""What keeps state; the variable of each is its name in upper case and `_BACKEND`."""
+
 SinkBackend = Annotated[Literal["firestore", "noop"], BeforeValidator(_lower)]
 
 
@@ -64,7 +77,10 @@ class Settings(BaseSettings):
     identity_backend: StoreBackend = Field(
         "memory",
         validation_alias="IDENTITY_BACKEND",
-        description="Store of users, tenants and memberships: `firestore` or `memory`.",
+        description=(
+            "Store of users, tenants, memberships, analytics configs, temperature and kill switches: "
+            "`firestore` or `memory`."
+        ),
     )
     privacy_backend: StoreBackend = Field(
         "memory",
@@ -75,6 +91,32 @@ class Settings(BaseSettings):
         "memory",
         validation_alias="ANALYTICS_EVENTS_BACKEND",
         description="Store of raw analytics events: `firestore` or `memory`.",
+    )
+
+    strategy_lock_backend: StoreBackend = Field(
+        "memory",
+        validation_alias="STRATEGY_LOCK_BACKEND",
+        description="Store of strategy locks: `firestore` or `memory`.",
+    )
+    firearms_backend: StoreBackend = Field(
+        "memory",
+        validation_alias="FIREARMS_BACKEND",
+        description="Store of firearms licences: `firestore` or `memory`.",
+    )
+    budget_backend: StoreBackend = Field(
+        "memory",
+        validation_alias="BUDGET_BACKEND",
+        description="Store of usage events and their sums: `firestore` or `memory`.",
+    )
+    kpi_backend: StoreBackend = Field(
+        "memory",
+        validation_alias="KPI_BACKEND",
+        description="Store of KPI definitions and corridors: `firestore` or `memory`.",
+    )
+    seo_backend: StoreBackend = Field(
+        "memory",
+        validation_alias="SEO_BACKEND",
+        description="Store of SEO page configs: `firestore` or `memory`.",
     )
 
     # Auth
@@ -92,13 +134,12 @@ class Settings(BaseSettings):
     @property
     def needs_firestore(self) -> bool:
         """Whether any selector asks for Firestore."""
-        selectors = (
-            self.nexus_backend,
-            self.identity_backend,
-            self.privacy_backend,
-            self.analytics_events_backend,
-        )
-        return "firestore" in selectors
+        return "firestore" in (self.nexus_backend, *self.state_backends.values())
+
+    @property
+    def state_backends(self) -> dict[StateSelector, str]:
+        """What each selector of a state store asks for."""
+        return {selector: getattr(self, f"{selector}_backend") for selector in STATE_SELECTORS}
 
     @model_validator(mode="after")
     def _refuse_what_cannot_run(self) -> Self:

@@ -1,55 +1,136 @@
-"""Audit events: who did what, through the same pipeline as every event."""
+"""Audit events: who did what. A state change and its audit are stored in one atomic step.
 
-from typing import Any
+The audit event goes into the outbox of the store that holds the record, together with the record; then it
+is delivered to the sink and leaves the outbox. With the sink down the change stands, its audit waits, and
+``drain`` delivers it later under the same event id, so that neither is lost and none is doubled.
+"""
 
-from engines.common.errors import Unavailable
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+from uuid import uuid4
+
+from pydantic import BaseModel
+
+from engines.common.clock import Clock, utc_now
+from engines.common.documents import SYSTEM, Address, Collection, DocumentStore, StoreError, Write
 from engines.common.identity import RequestContext
 from engines.dataset.events.schemas import DatasetEvent
 from engines.logging.events import EventPipeline
 
+log = logging.getLogger(__name__)
+
+OUTBOX = Address("audit_outbox")
+DRAIN_BATCH = 100
+
+AuditStatus = Literal["stored", "pending"]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class PendingAudit(BaseModel):
+    """An audit event that the sink may not have yet. Its key is the event id."""
+
+    event_id: str
+    created_at: datetime
+    event: DatasetEvent
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a change is audited as."""
+
+    context: RequestContext
+    action: str
+    metadata: dict[str, Any]
+
 
 class Audit:
-    """Emits audit events of requests."""
+    """Writes state changes together with their audit events."""
 
-    def __init__(self, pipeline: EventPipeline) -> None:
+    def __init__(self, pipeline: EventPipeline, clock: Clock = utc_now) -> None:
         self._pipeline = pipeline
+        self._clock = clock
 
-    async def emit(
+    async def put_all(self, store: DocumentStore, writes: Sequence[Write], change: Change) -> AuditStatus:
+        """Store the writes and the audit of ``change`` atomically, then deliver it. Raises as put_all."""
+        pending = self._pending(change)
+        await store.put_all([*writes, _outbox(store).write(SYSTEM, pending.event_id, pending, create=True)])
+        return await self._deliver(store, pending)
+
+    async def mutate(
         self,
-        context: RequestContext,
-        action: str,
-        metadata: dict[str, Any] | None = None,
-        *,
-        surface: str = "audit",
-        input: dict[str, Any] | None = None,
-        output: dict[str, Any] | None = None,
-    ) -> str:
-        """Store an audit event and return its event id. The caller's metadata overrides the standard one.
+        store: DocumentStore,
+        records: Collection[Model],
+        key: str,
+        alter: Callable[[Model | None], Model],
+        change: Change,
+    ) -> tuple[Model, AuditStatus]:
+        """Alter a record and store the audit of ``change`` atomically, then deliver it. Raises as mutate."""
+        pending = self._pending(change)
+        beside = [_outbox(store).write(SYSTEM, pending.event_id, pending, create=True)]
+        record = await records.mutate(change.context.scope, key, alter, beside)
+        return record, await self._deliver(store, pending)
 
-        Raises Unavailable (HTTP 503) when it could not be stored.
-        """
-        actor = "human" if context.user_id else "system"
-        standard = {
-            "action": action,
-            "actor_type": actor,
-            "request_id": context.request_id,
-            "trace_id": context.request_id,
-        }
-        event = DatasetEvent(
-            tenantId=context.tenant_id,
-            env=context.env,
-            surface=surface,
-            agentId=context.user_id or "system",
-            input=input or {},
-            output=output or {},
-            metadata=standard | (metadata or {}),
-            analytics_event_type="audit",
-            analytics_platform="internal",
-            traceId=context.request_id,
-            requestId=context.request_id,
-            actorType=actor,
-        )
-        result = await self._pipeline.log(event)
+    async def drain(self, store: DocumentStore) -> int:
+        """Deliver what waits, oldest first; returns how many left the outbox. Stops at the first failure."""
+        waiting = await _outbox(store).find(SYSTEM, order_by="created_at", limit=DRAIN_BATCH)
+        delivered = 0
+        for stored in waiting:
+            if await self._deliver(store, stored.record) == "pending":
+                break
+            delivered += 1
+        return delivered
+
+    async def _deliver(self, store: DocumentStore, pending: PendingAudit) -> AuditStatus:
+        result = await self._pipeline.log(pending.event, pending.event_id)
         if result.status != "accepted":
-            raise Unavailable({"error": "audit_not_stored", "action": action, "reason": result.error})
-        return result.event_id
+            return "pending"
+        try:
+            await _outbox(store).delete(SYSTEM, pending.event_id)
+        except StoreError as error:
+            # It stays in the outbox and is sent again under the same id, which changes nothing.
+            log.warning("audit %s could not leave the outbox: %s", pending.event_id, error)
+        return "stored"
+
+    def _pending(self, change: Change) -> PendingAudit:
+        event = audit_event(change.context, change.action, change.metadata)
+        return PendingAudit(event_id=uuid4().hex, created_at=self._clock(), event=event)
+
+
+def audit_event(
+    context: RequestContext,
+    action: str,
+    metadata: dict[str, Any],
+    *,
+    surface: str = "audit",
+    input: dict[str, Any] | None = None,
+    output: dict[str, Any] | None = None,
+) -> DatasetEvent:
+    """The audit event of an action. The caller's metadata overrides the standard one."""
+    actor = "human" if context.user_id else "system"
+    standard = {
+        "action": action,
+        "actor_type": actor,
+        "request_id": context.request_id,
+        "trace_id": context.request_id,
+    }
+    return DatasetEvent(
+        tenantId=context.tenant_id,
+        env=context.env,
+        surface=surface,
+        agentId=context.user_id or "system",
+        input=input or {},
+        output=output or {},
+        metadata=standard | metadata,
+        analytics_event_type="audit",
+        analytics_platform="internal",
+        traceId=context.request_id,
+        requestId=context.request_id,
+        actorType=actor,
+    )
+
+
+def _outbox(store: DocumentStore) -> Collection[PendingAudit]:
+    return Collection(store, OUTBOX, PendingAudit)

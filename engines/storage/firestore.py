@@ -20,17 +20,21 @@ from engines.common.documents import (
     Address,
     Document,
     Fields,
+    Increment,
     KeyTaken,
     Scalar,
     Scope,
+    Span,
     StoreDenied,
     StoreRefused,
     StoreTimeout,
     StoreUnavailable,
     Write,
-    document_id,
+    collection_path,
+    document_path,
     owns,
     scope_fields,
+    without_increments,
 )
 from engines.common.storable import NotStorable, check_storable
 from engines.storage.firestore_client import DENIED, TIMED_OUT, UNREACHABLE, cause
@@ -58,6 +62,10 @@ class FirestoreDocumentStore:
 
     async def get(self, address: Address, scope: Scope, key: str) -> Document | None:
         """See DocumentStore.get."""
+        try:
+            document_path(address, scope, key)
+        except StoreRefused:
+            return None
         async with _translated():
             snapshot = await self._read(address, scope, key)
         return _document(snapshot) if snapshot.exists and owns(scope, _fields(snapshot)) else None
@@ -84,12 +92,14 @@ class FirestoreDocumentStore:
         order_by: str | None = None,
         descending: bool = False,
         limit: int | None = None,
+        span: Span | None = None,
     ) -> list[Document]:
         """See DocumentStore.scan."""
-        query: Any = self._client.collection(address.name)
-        for name, value in (scope_fields(scope) | dict(where or {})).items():
-            query = query.where(filter=FieldFilter(name, "==", value))
+        query = self._query(address, scope, where)
         if order_by:
+            for operator, bound in ((">=", span.start), ("<", span.end)) if span else ():
+                if bound is not None:
+                    query = query.where(filter=FieldFilter(order_by, operator, bound))
             direction = firestore.Query.DESCENDING if descending else firestore.Query.ASCENDING
             query = query.order_by(order_by, direction=direction)
         if limit is not None:
@@ -97,8 +107,20 @@ class FirestoreDocumentStore:
         async with _translated():
             return [_document(snapshot) async for snapshot in query.stream(retry=None, timeout=CALL_SECONDS)]
 
+    async def count(self, address: Address, scope: Scope, where: Mapping[str, Scalar] | None = None) -> int:
+        """See DocumentStore.count."""
+        counting = self._query(address, scope, where).count()
+        async with _translated():
+            [[result]] = await counting.get(retry=None, timeout=CALL_SECONDS)
+        return int(result.value)
+
     async def mutate(
-        self, address: Address, scope: Scope, key: str, change: Callable[[Fields | None], Fields]
+        self,
+        address: Address,
+        scope: Scope,
+        key: str,
+        change: Callable[[Fields | None], Fields],
+        also: Sequence[Write] = (),
     ) -> Fields:
         """See DocumentStore.mutate."""
 
@@ -107,6 +129,8 @@ class FirestoreDocumentStore:
             fields = change(_fields(snapshot) if self._own(scope, snapshot) else None)
             batch = self._client.batch()
             _add(batch, snapshot, fields | scope_fields(scope))
+            for write in also:
+                self._add_unseen(batch, write)
             await batch.commit(retry=None, timeout=CALL_SECONDS)
             return fields
 
@@ -124,8 +148,7 @@ class FirestoreDocumentStore:
         batch = self._client.batch()
         for write, snapshot in zip(writes, await self._present(writes), strict=True):
             if snapshot is None:
-                reference = self._reference(write.address, write.scope, write.key)
-                batch.create(reference, _encoded(write.fields | scope_fields(write.scope)))
+                self._add_unseen(batch, write)
             else:
                 self._own(write.scope, snapshot)
                 _add(batch, snapshot, write.fields | scope_fields(write.scope))
@@ -136,11 +159,20 @@ class FirestoreDocumentStore:
                 raise KeyTaken("firestore: the id is taken") from None
             raise
 
+    def _add_unseen(self, batch: AsyncWriteBatch, write: Write) -> None:
+        """Add a creating or merging write: neither needs a look at what is there."""
+        reference = self._reference(write.address, write.scope, write.key)
+        fields = _encoded(write.fields | scope_fields(write.scope))
+        if write.merge:
+            batch.set(reference, fields, merge=True)
+        else:
+            batch.create(reference, fields)
+
     async def _present(self, writes: Sequence[Write]) -> list[DocumentSnapshot | None]:
-        """What is stored under each write's id; None for a create, which needs no look."""
-        replaced = [write for write in writes if not write.create]
+        """What is stored under each write's id; None for a create or merge, which need no look."""
+        replaced = [write for write in writes if not (write.create or write.merge)]
         found = iter(await asyncio.gather(*(self._read(w.address, w.scope, w.key) for w in replaced)))
-        return [None if write.create else next(found) for write in writes]
+        return [None if write.create or write.merge else next(found) for write in writes]
 
     async def _until_unchanged(self, attempt: Callable[[], Awaitable[Result]], what: str) -> Result:
         """Run ``attempt`` until nobody else changed the document between its read and its write."""
@@ -164,7 +196,14 @@ class FirestoreDocumentStore:
         return bool(snapshot.exists)
 
     def _reference(self, address: Address, scope: Scope, key: str) -> Any:
-        return self._client.collection(address.name).document(document_id(address, scope, key))
+        collection, name = document_path(address, scope, key)
+        return self._client.collection(collection).document(name)
+
+    def _query(self, address: Address, scope: Scope, where: Mapping[str, Scalar] | None) -> Any:
+        query: Any = self._client.collection(collection_path(address, scope))
+        for name, value in (scope_fields(scope) | dict(where or {})).items():
+            query = query.where(filter=FieldFilter(name, "==", value))
+        return query
 
 
 def _add(batch: AsyncWriteBatch, snapshot: DocumentSnapshot, fields: Fields) -> None:
@@ -179,8 +218,9 @@ def _add(batch: AsyncWriteBatch, snapshot: DocumentSnapshot, fields: Fields) -> 
 
 
 def _encoded(fields: Fields) -> Fields:
-    check_storable(fields)
-    return fields | {STORED_AT: firestore.SERVER_TIMESTAMP}
+    check_storable(without_increments(fields))
+    sent = {name: firestore.Increment(v.by) if isinstance(v, Increment) else v for name, v in fields.items()}
+    return sent | {STORED_AT: firestore.SERVER_TIMESTAMP}
 
 
 def _fields(snapshot: DocumentSnapshot) -> Fields:

@@ -5,21 +5,25 @@ Same semantics as the Firestore adapter, proven by the same contract suite.
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from typing import Literal
+from typing import Any, Literal
 
 from engines.common.clock import Clock, utc_now
 from engines.common.documents import (
     Address,
     Document,
     Fields,
+    Increment,
     KeyTaken,
     Scalar,
     Scope,
+    Span,
     StoreRefused,
     Write,
-    document_id,
+    collection_path,
+    document_path,
     owns,
     scope_fields,
+    without_increments,
 )
 from engines.common.storable import NotStorable, check_storable
 
@@ -35,7 +39,11 @@ class MemoryDocumentStore:
 
     async def get(self, address: Address, scope: Scope, key: str) -> Document | None:
         """See DocumentStore.get."""
-        document = self._documents(address).get(document_id(address, scope, key))
+        try:
+            _, name = document_path(address, scope, key)
+        except StoreRefused:
+            return None
+        document = self._documents(address, scope).get(name)
         return deepcopy(document) if document and owns(scope, document.fields) else None
 
     async def put(self, write: Write) -> None:
@@ -47,12 +55,12 @@ class MemoryDocumentStore:
         for write in writes:
             self._check(write)
         for write in writes:
-            self._store(write.address, write.scope, write.key, write.fields)
+            self._store(write)
 
     async def delete(self, address: Address, scope: Scope, key: str) -> None:
         """See DocumentStore.delete."""
         if await self.get(address, scope, key):
-            del self._documents(address)[document_id(address, scope, key)]
+            del self._documents(address, scope)[document_path(address, scope, key)[1]]
 
     async def scan(
         self,
@@ -62,26 +70,37 @@ class MemoryDocumentStore:
         order_by: str | None = None,
         descending: bool = False,
         limit: int | None = None,
+        span: Span | None = None,
     ) -> list[Document]:
         """See DocumentStore.scan."""
         wanted = scope_fields(scope) | dict(where or {})
         found = [
             (name, document)
-            for name, document in sorted(self._documents(address).items())
+            for name, document in sorted(self._documents(address, scope).items())
             if all(document.fields.get(field) == value for field, value in wanted.items())
         ]
         if order_by:
             found = [item for item in found if order_by in item[1].fields]
-            found.sort(key=lambda item: item[1].fields[order_by], reverse=descending)
+            found = [item for item in found if _within(item[1].fields[order_by], span)]
+            found.sort(key=lambda item: (item[1].fields[order_by], item[0]), reverse=descending)
         return [deepcopy(document) for _, document in found[:limit]]
 
+    async def count(self, address: Address, scope: Scope, where: Mapping[str, Scalar] | None = None) -> int:
+        """See DocumentStore.count."""
+        return len(await self.scan(address, scope, where))
+
     async def mutate(
-        self, address: Address, scope: Scope, key: str, change: Callable[[Fields | None], Fields]
+        self,
+        address: Address,
+        scope: Scope,
+        key: str,
+        change: Callable[[Fields | None], Fields],
+        also: Sequence[Write] = (),
     ) -> Fields:
         """See DocumentStore.mutate."""
         present = await self.get(address, scope, key)
         fields = change(present.fields if present else None)
-        await self.put(Write(address, scope, key, fields))
+        await self.put_all([Write(address, scope, key, fields), *also])
         return fields
 
     async def ping(self) -> None:
@@ -90,19 +109,32 @@ class MemoryDocumentStore:
     async def close(self) -> None:
         """Nothing to close."""
 
-    def _documents(self, address: Address) -> dict[str, Document]:
-        return self._collections.setdefault(address.name, {})
+    def _documents(self, address: Address, scope: Scope) -> dict[str, Document]:
+        return self._collections.setdefault(collection_path(address, scope), {})
 
     def _check(self, write: Write) -> None:
         try:
-            check_storable(write.fields)
+            check_storable(without_increments(write.fields))
         except NotStorable as error:
             raise StoreRefused(f"memory: {error}") from error
-        name = document_id(write.address, write.scope, write.key)
-        present = self._documents(write.address).get(name)
+        name = document_path(write.address, write.scope, write.key)[1]
+        present = self._documents(write.address, write.scope).get(name)
         if present and (write.create or not owns(write.scope, present.fields)):
             raise KeyTaken(f"memory: {write.address.name} holds this id already")
 
-    def _store(self, address: Address, scope: Scope, key: str, fields: Fields) -> None:
-        stored = deepcopy(fields | scope_fields(scope))
-        self._documents(address)[document_id(address, scope, key)] = Document(stored, self._clock())
+    def _store(self, write: Write) -> None:
+        documents = self._documents(write.address, write.scope)
+        name = document_path(write.address, write.scope, write.key)[1]
+        present = documents[name].fields if write.merge and name in documents else {}
+        stored = present | {field: _added(present.get(field), value) for field, value in write.fields.items()}
+        documents[name] = Document(deepcopy(stored | scope_fields(write.scope)), self._clock())
+
+
+def _added(present: Any, value: Any) -> Any:
+    return (present or 0) + value.by if isinstance(value, Increment) else value
+
+
+def _within(value: Any, span: Span | None) -> bool:
+    if span is None:
+        return True
+    return (span.start is None or value >= span.start) and (span.end is None or value < span.end)

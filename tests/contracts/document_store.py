@@ -17,9 +17,12 @@ from engines.common.documents import (
     Document,
     DocumentStore,
     Fields,
+    Increment,
     KeyTaken,
     Scope,
+    Span,
     StoreRefused,
+    StoreUnavailable,
     Write,
 )
 
@@ -257,3 +260,88 @@ class DocumentStoreContract:
 
     async def test_ping_answers(self, store: DocumentStore) -> None:
         await store.ping()
+
+    @pytest.mark.parametrize("key", ["", ".", "..", "a/b", "__x__", "x" * 1501, "\ud800"])
+    async def test_a_key_no_document_can_have_is_refused_and_never_found(
+        self, store: DocumentStore, address: Address, key: str
+    ) -> None:
+        with pytest.raises(StoreRefused):
+            await store.put(write(address, A, key, n=1))
+        assert await store.get(address, A, key) is None
+        await store.delete(address, A, key)
+
+    async def test_scan_bounds_the_ordered_field(self, store: DocumentStore, address: Address) -> None:
+        start = datetime(2026, 1, 1, tzinfo=UTC)
+        for n in range(6):
+            await store.put(write(address, A, f"x{n}", at=start + timedelta(hours=n), n=n, odd=bool(n % 2)))
+
+        async def numbers(first: int | None, last: int | None, **how: Any) -> list[int]:
+            span = Span(
+                None if first is None else start + timedelta(hours=first),
+                None if last is None else start + timedelta(hours=last),
+            )
+            documents = await store.scan(address, A, order_by="at", span=span, **how)
+            return [document.fields["n"] for document in documents]
+
+        assert await numbers(2, 4) == [2, 3]
+        assert await numbers(4, None) == [4, 5]
+        assert await numbers(None, 2) == [0, 1]
+        assert await numbers(1, 6, where={"odd": True}, limit=2) == [1, 3]
+        assert await numbers(1, 4, descending=True) == [3, 2, 1]
+
+    async def test_count_counts_the_scopes_own(self, store: DocumentStore, address: Address) -> None:
+        for n in range(5):
+            await store.put(write(address, A, f"a{n}", kind="odd" if n % 2 else "even"))
+        await store.put(write(address, B, "b", kind="odd"))
+        assert await store.count(address, A) == 5
+        assert await store.count(address, A, {"kind": "odd"}) == 2
+        assert await store.count(address, A_STAGING) == 0
+
+    async def test_a_merging_write_adds_and_keeps_what_it_does_not_name(self, store: DocumentStore) -> None:
+        own = Address(f"contract_{uuid4().hex}/{{tenant}}_{{env}}/sums")
+        for by in (5, -2):
+            await store.put_all([Write(own, A, "x", {"n": Increment(by), f"by{by}": True}, merge=True)])
+        assert found(await store.get(own, A, "x")).fields == {
+            "n": 3,
+            "by5": True,
+            "by-2": True,
+            "tenant_id": "t_a",
+            "env": "dev",
+        }
+        assert await store.get(own, B, "x") is None
+
+    async def test_concurrent_increments_lose_nothing(self, store: DocumentStore) -> None:
+        own = Address(f"contract_{uuid4().hex}/{{tenant}}_{{env}}/sums")
+        add = [Write(own, A, "x", {"n": Increment(1)}, merge=True)]
+        await asyncio.gather(*(store.put_all(add) for _ in range(20)))
+        assert found(await store.get(own, A, "x")).fields["n"] == 20
+
+    async def test_increments_and_a_refused_create_are_all_or_nothing(self, store: DocumentStore) -> None:
+        name = f"contract_{uuid4().hex}/{{tenant}}_{{env}}"
+        events, sums = Address(f"{name}/events"), Address(f"{name}/sums")
+        batch = [
+            write(events, A, "e", create=True, n=1),
+            Write(sums, A, "x", {"n": Increment(1)}, merge=True),
+        ]
+        await store.put_all(batch)
+        with pytest.raises(KeyTaken):
+            await store.put_all(batch)
+        assert found(await store.get(sums, A, "x")).fields["n"] == 1
+
+    async def test_a_batch_of_a_thousand_writes_is_one(self, store: DocumentStore, address: Address) -> None:
+        await store.put_all([write(address, A, f"x{n:04}", create=True, n=n) for n in range(1000)])
+        assert await store.count(address, A) == 1000
+
+    async def test_a_merge_into_a_shared_collection_is_refused_in_code(self, address: Address) -> None:
+        with pytest.raises(ValueError, match="scope alone"):
+            Write(address, A, "x", {}, merge=True)
+
+    async def test_a_mutation_stores_what_goes_with_it_or_nothing(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        beside = [write(address, SYSTEM, "beside", create=True, n=1)]
+        await store.mutate(address, A, "x", lambda _: {"n": 1}, also=beside)
+        assert found(await store.get(address, SYSTEM, "beside")).fields == {"n": 1}
+        with pytest.raises((KeyTaken, StoreUnavailable)):
+            await store.mutate(address, A, "x", lambda _: {"n": 2}, also=beside)
+        assert found(await store.get(address, A, "x")).fields["n"] == 1

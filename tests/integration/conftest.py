@@ -7,13 +7,13 @@ import pytest
 from google.cloud.firestore import AsyncClient
 
 from engines.app import create_app
-from engines.config.runtime_config import Settings
+from engines.config.runtime_config import STATE_SELECTORS, Settings
 from engines.storage.firestore_client import close_client, open_client
 from tests.support.app import serving, settings
 from tests.support.docker import Firestore, firestore
 
 PROJECT = "northstar-local"
-STATE_SELECTORS = ("IDENTITY_BACKEND", "PRIVACY_BACKEND", "ANALYTICS_EVENTS_BACKEND")
+STATE_VARIABLES = [f"{selector.upper()}_BACKEND" for selector in STATE_SELECTORS]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,7 +39,7 @@ async def client(emulator: Firestore) -> AsyncIterator[AsyncClient]:
 @pytest.fixture
 async def default_stack(emulator: Firestore) -> AsyncIterator[httpx.AsyncClient]:
     """The engines with state and events in Firestore, as the Compose stack runs them."""
-    firestore_state = dict.fromkeys(STATE_SELECTORS, "firestore")
+    firestore_state = dict.fromkeys(STATE_VARIABLES, "firestore")
     async with serving(create_app(firestore_settings(emulator, **firestore_state))) as client:
         yield client
     emulator.heal()

@@ -8,7 +8,7 @@ import pytest
 from google.cloud.firestore import AsyncClient
 
 from engines.app import create_app
-from tests.integration.conftest import STATE_SELECTORS, firestore_settings
+from tests.integration.conftest import STATE_VARIABLES, firestore_settings
 from tests.support.app import Login, dashboard, send_pageview, serving, sign_up
 from tests.support.docker import Firestore
 
@@ -41,7 +41,7 @@ async def test_last_write_at_is_read_from_the_sink_by_a_new_process(
     a, _ = tenants
     await send_pageview(default_stack, a)
     seen = (await dashboard(default_stack, a))["event_sink"]["last_write_at"]
-    another = create_app(firestore_settings(emulator, **dict.fromkeys(STATE_SELECTORS, "firestore")))
+    another = create_app(firestore_settings(emulator, **dict.fromkeys(STATE_VARIABLES, "firestore")))
     async with serving(another) as client:
         assert (await dashboard(client, a))["event_sink"]["last_write_at"] == seen
 

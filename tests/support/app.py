@@ -10,7 +10,7 @@ import httpx
 from fastapi import FastAPI
 
 from engines.app import Adapters, Services, create_app
-from engines.config.runtime_config import Settings
+from engines.config.runtime_config import STATE_SELECTORS, Settings
 from engines.nexus.backends.memory import MemorySink
 from engines.storage.memory import MemoryDocumentStore
 
@@ -57,9 +57,6 @@ def settings(**values: Any) -> Settings:
     defaults = {
         "ENV": "dev",
         "NEXUS_BACKEND": "noop",
-        "IDENTITY_BACKEND": "memory",
-        "PRIVACY_BACKEND": "memory",
-        "ANALYTICS_EVENTS_BACKEND": "memory",
         "AUTH_JWT_SIGNING": SIGNING_SECRET,
         "SYSTEM_BOOTSTRAP_KEY": SYSTEM_KEY,
     }
@@ -80,7 +77,7 @@ class MemoryKit:
         self.store = self.store or MemoryDocumentStore(self.clock)
 
     def adapters(self) -> Adapters:
-        return Adapters(self.store, self.store, self.store, self.sink, self.clock)
+        return Adapters(dict.fromkeys(STATE_SELECTORS, self.store), self.sink, self.clock)
 
 
 @asynccontextmanager

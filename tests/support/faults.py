@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
-from engines.common.documents import Address, Document, Fields, Scalar, Scope, Write
+from engines.common.documents import Address, Document, Fields, Scalar, Scope, Span, Write
 from engines.nexus.backends.memory import MemorySink
 from engines.nexus.backends.sink import Envelope, SinkDescription, WriteReceipt
 from engines.storage.memory import MemoryDocumentStore
@@ -47,15 +47,25 @@ class FaultyStore:
         order_by: str | None = None,
         descending: bool = False,
         limit: int | None = None,
+        span: Span | None = None,
     ) -> list[Document]:
         self._check("scan", address.name)
-        return await self.inner.scan(address, scope, where, order_by, descending, limit)
+        return await self.inner.scan(address, scope, where, order_by, descending, limit, span)
+
+    async def count(self, address: Address, scope: Scope, where: Mapping[str, Scalar] | None = None) -> int:
+        self._check("scan", address.name)
+        return await self.inner.count(address, scope, where)
 
     async def mutate(
-        self, address: Address, scope: Scope, key: str, change: Callable[[Fields | None], Fields]
+        self,
+        address: Address,
+        scope: Scope,
+        key: str,
+        change: Callable[[Fields | None], Fields],
+        also: Sequence[Write] = (),
     ) -> Fields:
         self._check("mutate", address.name)
-        return await self.inner.mutate(address, scope, key, change)
+        return await self.inner.mutate(address, scope, key, change, also)
 
     async def ping(self) -> None:
         self._check("ping")

@@ -13,7 +13,7 @@ from engines.nexus.backends.sink import SinkReads
 from tests.support.app import Login, MemoryKit
 
 READERS = {
-    Reads: {"source", "get", "find"},
+    Reads: {"source", "get", "find", "count"},
     SinkReads: {"describe", "latest", "probe", "scan"},
 }
 """All that the reading protocols offer. A writer among them would be a new name here."""

@@ -14,7 +14,7 @@ from engines.common.documents import (
     StoreRefused,
     StoreUnreadable,
     Write,
-    document_id,
+    document_path,
     owns,
     scope_fields,
 )
@@ -54,12 +54,12 @@ def notes(store: MemoryDocumentStore) -> Collection[Note]:
     [("{key}", "k"), ("{tenant}_{env}_{key}", "t_acme_dev_k"), ("{tenant}__{env}__{key}", "t_acme__dev__k")],
 )
 def test_a_document_id_is_made_of_the_template(template: str, expected: str) -> None:
-    assert document_id(Address("c", template), SCOPE, "k") == expected
+    assert document_path(Address("c", template), SCOPE, "k") == ("c", expected)
 
 
 @pytest.mark.parametrize("key", ["{tenant}", "{0}", "{", "}}"])
 def test_a_key_is_never_read_as_a_template(key: str) -> None:
-    assert document_id(NOTES, SCOPE, key) == key
+    assert document_path(NOTES, SCOPE, key) == ("notes", key)
 
 
 @pytest.mark.parametrize(

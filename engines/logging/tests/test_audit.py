@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from engines.common.errors import Unavailable
+from engines.common.documents import SYSTEM, Address, Collection, KeyTaken, Scope, StoreUnavailable
 from engines.common.identity import RequestContext
 from engines.dataset.events.schemas import DatasetEvent
-from engines.logging.audit import Audit
+from engines.logging.audit import OUTBOX, Audit, Change, audit_event
 from tests.support.records import PERSON, PipelineKit, stored_events
 
 
@@ -26,9 +27,9 @@ def context(user_id: str | None = PERSON) -> RequestContext:
 async def test_a_request_becomes_an_audit_event(
     parts: PipelineKit, user_id: str | None, agent: str, actor: str
 ) -> None:
-    event_id = await Audit(parts.pipeline).emit(context(user_id), "strategy_lock.create")
+    result = await parts.pipeline.log(audit_event(context(user_id), "strategy_lock.create", {}))
     stored = await parts.only_event(env="staging")
-    assert stored.event_id == event_id
+    assert stored.event_id == result.event_id
     set_by_audit = {"analytics_event_type", "analytics_platform", "traceId", "requestId", "actorType"}
     unset = {
         name: None
@@ -61,34 +62,81 @@ async def test_a_request_becomes_an_audit_event(
 
 async def test_surface_input_and_output_are_the_callers(parts: PipelineKit) -> None:
     given: dict[str, Any] = {"surface": "squared", "input": {"a": 1}, "output": {"b": 2}}
-    await Audit(parts.pipeline).emit(context(), "firearms.issue", **given)
+    await parts.pipeline.log(audit_event(context(), "firearms.issue", {}, **given))
     event = (await parts.only_event(env="staging")).event
     assert {name: getattr(event, name) for name in given} == given
 
 
 async def test_gap_d3_the_callers_metadata_overrides_action_and_ids(parts: PipelineKit) -> None:
     mine = {"action": "mine", "request_id": "mine", "actor_type": "mine", "more": 1}
-    await Audit(parts.pipeline).emit(context(), "gate_chain.check", mine)
+    await parts.pipeline.log(audit_event(context(), "gate_chain.check", mine))
     event = (await parts.only_event(env="staging")).event
     assert event.metadata == mine | {"trace_id": "r-1"}
     assert (event.requestId, event.actorType) == ("r-1", "human")
 
 
-async def test_the_callers_metadata_is_left_as_it_was(parts: PipelineKit) -> None:
+def test_the_callers_metadata_is_left_as_it_was() -> None:
     mine = {"more": 1}
-    await Audit(parts.pipeline).emit(context(), "keys.upsert", mine)
+    audit_event(context(), "keys.upsert", mine)
     assert mine == {"more": 1}
 
 
+NOTES = Address("notes")
+SCOPE = Scope("t_acme", "staging")
+
+
+class Note(BaseModel):
+    n: int
+
+
+async def waiting(parts: PipelineKit) -> int:
+    return len(await parts.store.scan(OUTBOX, SYSTEM))
+
+
+async def test_a_change_and_its_audit_are_stored_together(parts: PipelineKit) -> None:
+    notes = Collection(parts.store, NOTES, Note)
+    writes = [notes.write(SCOPE, "x", Note(n=1), create=True)]
+    change = Change(context(), "strategy_lock.create", {"lock_id": "x"})
+    assert await Audit(parts.pipeline).put_all(parts.store, writes, change) == "stored"
+    assert (await parts.only_event(env="staging")).event.metadata["lock_id"] == "x"
+    assert await waiting(parts) == 0
+
+
 @pytest.mark.parametrize("kind", ["retryable", "permanent", "misconfigured"])
-async def test_an_audit_event_that_is_not_stored_is_503(parts: PipelineKit, kind: Any) -> None:
+async def test_with_the_sink_down_the_change_stands_and_its_audit_waits(
+    parts: PipelineKit, kind: Any
+) -> None:
+    audit, notes = Audit(parts.pipeline), Collection(parts.store, NOTES, Note)
     parts.sink.faults["write"] = parts.fault(kind)
-    with pytest.raises(Unavailable) as caught:
-        await Audit(parts.pipeline).emit(context(), "firearms.revoke")
-    assert caught.value.detail == {
-        "error": "audit_not_stored",
-        "action": "firearms.revoke",
-        "reason": f"memory/events: {kind} failure",
-    }
-    assert (caught.value.status, caught.value.headers) == (503, {"Retry-After": "5"})
+    change = Change(context(), "strategy_lock.approve", {"lock_id": "x"})
+    record, status = await audit.mutate(parts.store, notes, "x", lambda _: Note(n=2), change)
+    assert (record, status) == (Note(n=2), "pending")
+    assert await waiting(parts) == 1
+    assert await audit.drain(parts.store) == 0
+    parts.sink.faults.clear()
+    assert await audit.drain(parts.store) == 1
+    assert (await parts.only_event(env="staging")).event.metadata["action"] == "strategy_lock.approve"
+    assert await waiting(parts) == 0
+
+
+async def test_a_change_that_is_refused_is_not_audited(parts: PipelineKit) -> None:
+    notes = Collection(parts.store, NOTES, Note)
+    await notes.put(SCOPE, "x", Note(n=1))
+    again = [notes.write(SCOPE, "x", Note(n=2), create=True)]
+    with pytest.raises(KeyTaken):
+        await Audit(parts.pipeline).put_all(parts.store, again, Change(context(), "firearms.issue", {}))
+    assert await waiting(parts) == 0
     assert await stored_events(parts.sink, env="staging") == []
+
+
+async def test_an_audit_that_could_not_leave_the_outbox_is_sent_again_and_stored_once(
+    parts: PipelineKit,
+) -> None:
+    audit, notes = Audit(parts.pipeline), Collection(parts.store, NOTES, Note)
+    parts.store.faults[f"delete {OUTBOX.name}"] = StoreUnavailable("memory: away")
+    change = Change(context(), "firearms.issue", {})
+    await audit.put_all(parts.store, [notes.write(SCOPE, "x", Note(n=1), create=True)], change)
+    assert await waiting(parts) == 1
+    parts.store.faults.clear()
+    assert await audit.drain(parts.store) == 1
+    assert len(await stored_events(parts.sink, env="staging")) == 1

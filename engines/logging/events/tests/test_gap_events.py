@@ -8,7 +8,7 @@ import pytest
 from engines.common.documents import Scope
 from engines.common.identity import RequestContext
 from engines.dataset.events.schemas import DatasetEvent
-from engines.logging.audit import Audit
+from engines.logging.audit import audit_event
 from engines.logging.event_log import EventLog, EventLogEntry
 from engines.nexus.backends.sink import Envelope
 from tests.support.records import PERSON, PipelineKit, dataset_event, stored_events
@@ -29,12 +29,12 @@ async def stored(parts: PipelineKit, **values: Any) -> DatasetEvent:
 
 
 async def test_gap_a1_the_request_id_decides_whether_an_audit_event_is_eligible(parts: PipelineKit) -> None:
-    source, audit = random.Random(20_260_115), Audit(parts.pipeline)
+    source = random.Random(20_260_115)
     for _ in range(1_000):
         context = RequestContext(
             request_id=f"{source.getrandbits(128):032x}", tenant_id="t_acme", env="dev", user_id=PERSON
         )
-        await audit.emit(context, "strategy_lock.create")
+        await parts.pipeline.log(audit_event(context, "strategy_lock.create", {}))
     events = [envelope.event for envelope in await stored_events(parts.sink)]
     blocked = sum(not event.train_ok for event in events) / len(events)
     # Two copies of the id (request and trace) stand in the metadata.
@@ -95,7 +95,7 @@ async def test_gap_a8_a_users_opt_in_beats_the_tenants_opt_out(parts: PipelineKi
 
 async def test_gap_a11_an_audit_event_is_trainable_like_user_content(parts: PipelineKit) -> None:
     context = RequestContext(request_id="r", tenant_id="t_acme", env="dev")
-    await Audit(parts.pipeline).emit(context, "firearms.issue")
+    await parts.pipeline.log(audit_event(context, "firearms.issue", {}))
     event = (await parts.only_event()).event
     assert (event.analytics_event_type, event.train_ok) == ("audit", True)
 
