@@ -1,24 +1,36 @@
 """The composition root: builds everything from Settings. The only module that knows every adapter."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 
+from engines.analytics import config_routes as analytics_config_routes
 from engines.analytics import routes as analytics_routes
+from engines.analytics.config_service import AnalyticsConfigService
 from engines.analytics.service import AnalyticsService
 from engines.bossman import routes as bossman_routes
-from engines.bossman.dashboard import DashboardReads
 from engines.bossman.health import HealthChecks, SharedProbe
+from engines.bossman.sections import DashboardReads
+from engines.budget import routes as budget_routes
+from engines.budget.service import BudgetService
 from engines.common.body_limit import BodyLimit
 from engines.common.clock import Clock, utc_now
-from engines.common.documents import DocumentStore
+from engines.common.documents import DocumentStore, StoreError
 from engines.common.errors import install_error_handlers
 from engines.config.runtime_config import Settings, StateSelector
+from engines.firearms import routes as firearms_routes
+from engines.firearms.service import FirearmsService
 from engines.identity import routes as identity_routes
 from engines.identity.service import IdentityService
 from engines.identity.tokens import Tokens
+from engines.kill_switch import routes as kill_switch_routes
+from engines.kill_switch.service import KillSwitchService
+from engines.kpi import routes as kpi_routes
+from engines.kpi.service import KpiService
 from engines.logging.audit import Audit
 from engines.logging.event_log import EventLog
 from engines.logging.events import EventPipeline
@@ -27,9 +39,36 @@ from engines.nexus.backends.delivery import Delivery
 from engines.nexus.backends.sink import EventSink
 from engines.privacy import routes as privacy_routes
 from engines.privacy.service import PrivacyService
+from engines.seo import routes as seo_routes
+from engines.seo.service import SeoService
 from engines.storage.firestore import FirestoreDocumentStore
 from engines.storage.firestore_client import close_client, open_client
 from engines.storage.memory import MemoryDocumentStore
+from engines.strategy_lock import routes as strategy_lock_routes
+from engines.strategy_lock.service import StrategyLockService
+from engines.temperature import routes as temperature_routes
+from engines.temperature.service import TemperatureService
+
+ROUTES = (
+    identity_routes,
+    privacy_routes,
+    strategy_lock_routes,
+    firearms_routes,
+    temperature_routes,
+    kpi_routes,
+    budget_routes,
+    kill_switch_routes,
+    analytics_routes,
+    analytics_config_routes,
+    seo_routes,
+    bossman_routes,
+)
+
+AUDIT_DRAIN_SECONDS = 5.0
+"""How often audit events that wait for the sink are tried again."""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,7 +85,7 @@ class Adapters:
         return {store.source: store for store in self.state.values()}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Services:
     """The services of one process, held in ``app.state.services``."""
 
@@ -55,9 +94,17 @@ class Services:
     identity: IdentityService
     privacy: PrivacyService
     analytics: AnalyticsService
+    analytics_configs: AnalyticsConfigService
+    strategy_locks: StrategyLockService
+    firearms: FirearmsService
+    kill_switches: KillSwitchService
+    budget: BudgetService
+    kpi: KpiService
+    temperature: TemperatureService
+    seo: SeoService
     audit: Audit
     event_log: EventLog
-    dashboard: DashboardReads = field(repr=False)
+    dashboard: DashboardReads = field(init=False, repr=False)
 
 
 def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
@@ -66,15 +113,29 @@ def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state.services = build_services(settings, adapters or open_adapters(settings, stack))
+            opened = adapters or open_adapters(settings, stack)
+            app.state.services = services = build_services(settings, opened)
+            draining = asyncio.create_task(_drain_audits(services.audit, opened))
+            stack.callback(draining.cancel)
             yield
 
     app = FastAPI(title="Northstar engines", version="0.1.0", lifespan=lifespan)
     app.add_middleware(BodyLimit)
     install_error_handlers(app)
-    for routes in (identity_routes, privacy_routes, analytics_routes, bossman_routes):
+    for routes in ROUTES:
         app.include_router(routes.router)
     return app
+
+
+async def _drain_audits(audit: Audit, adapters: Adapters) -> None:
+    """Deliver waiting audit events, at the start and from time to time, as long as the process lives."""
+    while True:
+        for store in adapters.stores.values():
+            try:
+                await audit.drain(store)
+            except StoreError as error:
+                log.warning("the audit outbox cannot be read: %s", error)
+        await asyncio.sleep(AUDIT_DRAIN_SECONDS)
 
 
 def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
@@ -94,35 +155,64 @@ def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
 
 def build_services(settings: Settings, adapters: Adapters) -> Services:
     """Wire the services over the adapters. Opens nothing."""
-    clock = adapters.clock
+    state, clock = adapters.state, adapters.clock
     tokens = Tokens(settings.auth_jwt_signing.get_secret_value())
-    identity = IdentityService(adapters.state["identity"], tokens, clock)
-    privacy = PrivacyService(adapters.state["privacy"])
+    identity = IdentityService(state["identity"], tokens, clock)
+    privacy = PrivacyService(state["privacy"])
     delivery = Delivery(adapters.sink, clock)
     pipeline = EventPipeline(privacy, delivery, clock)
-    analytics = AnalyticsService(adapters.state["analytics_events"], pipeline, clock)
-    description = adapters.sink.describe()
-    checks = HealthChecks(
-        {name: SharedProbe(store.ping, clock) for name, store in adapters.stores.items()},
-        SharedProbe(adapters.sink.probe, clock),
-        description.backend,
-        sink_discards=description.discards,
-    )
-    return Services(
+    audit = Audit(pipeline, clock)
+    locks = StrategyLockService(state["strategy_lock"], audit, clock)
+    kill_switches = KillSwitchService(state["identity"], locks, clock)
+    budget = BudgetService(state["budget"], kill_switches, clock)
+    kpi = KpiService(state["kpi"], locks, clock)
+    services = Services(
         settings=settings,
         tokens=tokens,
         identity=identity,
         privacy=privacy,
-        analytics=analytics,
-        audit=Audit(pipeline),
+        analytics=AnalyticsService(state["analytics_events"], pipeline, clock),
+        analytics_configs=AnalyticsConfigService(state["identity"], locks, clock),
+        strategy_locks=locks,
+        firearms=FirearmsService(state["firearms"], audit, clock),
+        kill_switches=kill_switches,
+        budget=budget,
+        kpi=kpi,
+        temperature=TemperatureService(state["identity"], locks, budget, kpi, clock),
+        seo=SeoService(state["seo"], locks, clock),
+        audit=audit,
         event_log=EventLog(pipeline, settings.env),
-        dashboard=DashboardReads(
-            tenants=identity.tenants,
-            preferences=privacy.preferences,
-            analytics=analytics.events,
-            sink=adapters.sink,
-            delivery_state=lambda: delivery.state,
-            health=checks,
-            clock=clock,
-        ),
+    )
+    services.dashboard = _dashboard_reads(services, adapters, delivery)
+    return services
+
+
+def _dashboard_reads(services: Services, adapters: Adapters, delivery: Delivery) -> DashboardReads:
+    sink = adapters.sink.describe()
+    checks = HealthChecks(
+        {name: SharedProbe(store.ping, adapters.clock) for name, store in adapters.stores.items()},
+        SharedProbe(adapters.sink.probe, adapters.clock),
+        sink.backend,
+        sink_discards=sink.discards,
+    )
+    return DashboardReads(
+        tenants=services.identity.tenants,
+        snapshots=services.temperature.snapshots,
+        floors=services.temperature.floors,
+        ceilings=services.temperature.ceilings,
+        weights=services.temperature.weights,
+        budget=services.budget.summaries,
+        definitions=services.kpi.definitions,
+        corridors=services.kpi.corridors,
+        locks=services.strategy_locks.locks,
+        licences=services.firearms.licences,
+        analytics=services.analytics.events,
+        analytics_configs=services.analytics_configs.configs,
+        seo_pages=services.seo.pages,
+        preferences=services.privacy.preferences,
+        kill_switches=services.kill_switches.switches,
+        sink=adapters.sink,
+        delivery_state=lambda: delivery.state,
+        health=checks,
+        clock=adapters.clock,
     )

@@ -23,7 +23,17 @@ Reason = Literal[
     "expired_reading",
 ]
 Failure = Literal["read_timeout", "read_error", "read_denied"]
-Section = Literal["events", "analytics", "training_prefs"]
+Section = Literal[
+    "events",
+    "temperature",
+    "budget",
+    "kpi",
+    "strategy_locks",
+    "firearms",
+    "analytics",
+    "training_prefs",
+    "kill_switch",
+]
 
 FUTURE_TOLERANCE = timedelta(seconds=5)
 """Clocks of two machines differ by this much; a record further ahead is not believed."""
@@ -48,12 +58,20 @@ class Limits:
             raise ValueError("warn_after_seconds and error_after_seconds come together, warn below error")
 
 
+HOUR, DAY = 3_600, 86_400
+
 LIMITS: dict[Section, Limits] = {
-    "events": Limits(warn_after_seconds=3_600, error_after_seconds=86_400),
-    "analytics": Limits(warn_after_seconds=3_600, error_after_seconds=86_400),
+    "events": Limits(warn_after_seconds=HOUR, error_after_seconds=DAY),
+    "temperature": Limits(warn_after_seconds=DAY, error_after_seconds=3 * DAY),
+    "budget": Limits(warn_after_seconds=DAY, error_after_seconds=3 * DAY),
+    "kpi": Limits(),
+    "strategy_locks": Limits(),
+    "firearms": Limits(),
+    "analytics": Limits(warn_after_seconds=HOUR, error_after_seconds=DAY),
     "training_prefs": Limits(),
+    "kill_switch": Limits(),
 }
-"""Preferences are set once and stay right, so they have no limit."""
+"""What is set once and stays right has no limit."""
 
 
 @dataclass(frozen=True)

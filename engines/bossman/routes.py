@@ -6,9 +6,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from engines.bossman.dashboard import Dashboard, DashboardReads, build
+from engines.bossman.dashboard import build
 from engines.bossman.health import Health
-from engines.common.dependencies import OwnerOrAdmin
+from engines.bossman.models import Dashboard
+from engines.bossman.sections import DashboardReads
+from engines.common.dependencies import CurrentAuth, CurrentContext, require_role
 
 router = APIRouter(tags=["bossman"])
 
@@ -37,13 +39,15 @@ class HealthJson(JSONResponse):
 
 @router.get("/bossman/tenant-dashboard")
 async def tenant_dashboard(
-    context: OwnerOrAdmin,
+    context: CurrentContext,
+    auth: CurrentAuth,
     reads: BossmanReads,
     surface: str = DEFAULT_SURFACE,
-    window_days: Annotated[int, Query(ge=1, le=90)] = 7,  # noqa: ARG001 - for the budget sections to come
+    window_days: Annotated[int, Query(ge=1, le=90)] = 7,
 ) -> Dashboard:
     """State, freshness and sink of one tenant in one env. 503 when its state cannot be read at all."""
-    return await build(reads, context.scope, surface or DEFAULT_SURFACE)
+    require_role(context, auth, "owner", "admin")
+    return await build(reads, context.scope, surface or DEFAULT_SURFACE, window_days)
 
 
 @router.get("/livez", tags=["health"])

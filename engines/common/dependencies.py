@@ -1,7 +1,7 @@
 """What a route asks for by type: its context, its token, its right to act.
 
 Order of checks on every route: body is JSON (framework), request context, token, body and query
-validation (framework), then membership and role in the handler's dependency.
+validation (framework), then membership, role and what else the handler checks.
 """
 
 import json
@@ -63,26 +63,25 @@ CurrentAuth = Annotated[AuthContext, Depends(_required)]
 """The token alone, for routes without tenant and env."""
 
 
-def _member(context: CurrentContext, auth: CurrentAuth) -> RequestContext:
+def require_role(context: RequestContext, auth: AuthContext, *allowed: str) -> None:
+    """Raise Forbidden unless the token is a member of the tenant, with one of the roles if any is named."""
     if context.tenant_id not in auth.tenant_ids:
         raise Forbidden("tenant membership required")
-    return context
-
-
-Member = Annotated[RequestContext, Depends(_member)]
-"""Context of a request whose token is a member of its tenant."""
+    if allowed and auth.role_map.get(context.tenant_id) not in allowed:
+        raise Forbidden("insufficient role for tenant")
 
 
 class _HasRole:
     def __init__(self, *allowed: str) -> None:
         self._allowed = allowed
 
-    def __call__(self, context: Member, auth: CurrentAuth) -> RequestContext:
-        if auth.role_map.get(context.tenant_id) not in self._allowed:
-            raise Forbidden("insufficient role for tenant")
+    def __call__(self, context: CurrentContext, auth: CurrentAuth) -> RequestContext:
+        require_role(context, auth, *self._allowed)
         return context
 
 
+Member = Annotated[RequestContext, Depends(_HasRole())]
+"""Context of a request whose token is a member of its tenant."""
+
 OwnerOrAdmin = Annotated[RequestContext, Depends(_HasRole("owner", "admin"))]
-MemberRole = Annotated[RequestContext, Depends(_HasRole("owner", "admin", "member"))]
-"""Anyone of the tenant but a viewer."""
+"""For routes without body and query: where there is one, it is judged before the role (require_role)."""

@@ -187,7 +187,7 @@ class DocumentStore(Protocol):
         ...
 
     async def put_all(self, writes: Sequence[Write]) -> None:
-        """Store up to 2,000 documents, all or none. Raises like put, then none is stored."""
+        """Store up to 2,500 documents, all or none. Raises like put, then none is stored."""
         ...
 
     async def delete(self, address: Address, scope: Scope, key: str) -> None:

@@ -5,13 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from engines.common.dependencies import Member, MemberRole
+from engines.common.dependencies import CurrentAuth, CurrentContext, Member, require_role
 from engines.common.errors import Forbidden
 from engines.common.identity import RequestContext, check_body_scope
 from engines.privacy.models import TrainingPreference, TrainingPreferences
 from engines.privacy.service import PrivacyService
 
 router = APIRouter(prefix="/privacy/train-prefs", tags=["privacy"])
+
+WRITERS = ("owner", "admin", "member")
 
 
 def _service(request: Request) -> PrivacyService:
@@ -38,18 +40,20 @@ class UserPreferenceBody(TenantPreferenceBody):
 
 @router.post("/tenant")
 async def set_tenant_preference(
-    body: TenantPreferenceBody, context: MemberRole, privacy: Privacy
+    body: TenantPreferenceBody, context: CurrentContext, auth: CurrentAuth, privacy: Privacy
 ) -> TrainingPreference:
-    """Set the tenant-wide preference of this env."""
+    """Set the tenant-wide preference of this env. Not for viewers."""
+    require_role(context, auth, *WRITERS)
     check_body_scope(context, body.tenant_id, body.env)
     return await privacy.set_preference(context.scope, None, body.opt_out)
 
 
 @router.post("/user")
 async def set_user_preference(
-    body: UserPreferenceBody, context: MemberRole, privacy: Privacy
+    body: UserPreferenceBody, context: CurrentContext, auth: CurrentAuth, privacy: Privacy
 ) -> TrainingPreference:
-    """Set the caller's own preference in this env. 403 for another user's."""
+    """Set the caller's own preference in this env. Not for viewers; 403 for another user's."""
+    require_role(context, auth, *WRITERS)
     check_body_scope(context, body.tenant_id, body.env)
     _own(context, body.user_id)
     return await privacy.set_preference(context.scope, body.user_id, body.opt_out)

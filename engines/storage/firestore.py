@@ -42,6 +42,9 @@ from engines.storage.firestore_client import DENIED, TIMED_OUT, UNREACHABLE, cau
 CALL_SECONDS = 3.0
 """Longest time of one call, all its round trips included."""
 
+WRITES_PER_SECOND = 250
+"""A large batch gets a second more for each so many writes."""
+
 MUTATE_ATTEMPTS = 12
 STORED_AT = "_stored_at"
 """Field with the server's time of the write: unlike update_time, an export keeps it."""
@@ -76,7 +79,8 @@ class FirestoreDocumentStore:
 
     async def put_all(self, writes: Sequence[Write]) -> None:
         """See DocumentStore.put_all."""
-        await self._until_unchanged(lambda: self._commit_all(writes), f"{len(writes)} writes")
+        bound = CALL_SECONDS + len(writes) / WRITES_PER_SECOND
+        await self._until_unchanged(lambda: self._commit_all(writes, bound), f"{len(writes)} writes", bound)
 
     async def delete(self, address: Address, scope: Scope, key: str) -> None:
         """See DocumentStore.delete."""
@@ -144,7 +148,7 @@ class FirestoreDocumentStore:
     async def close(self) -> None:
         """Leaves the client open: it is the caller's."""
 
-    async def _commit_all(self, writes: Sequence[Write]) -> None:
+    async def _commit_all(self, writes: Sequence[Write], bound: float) -> None:
         batch = self._client.batch()
         for write, snapshot in zip(writes, await self._present(writes), strict=True):
             if snapshot is None:
@@ -153,7 +157,7 @@ class FirestoreDocumentStore:
                 self._own(write.scope, snapshot)
                 _add(batch, snapshot, write.fields | scope_fields(write.scope))
         try:
-            await batch.commit(retry=None, timeout=CALL_SECONDS)
+            await batch.commit(retry=None, timeout=bound)
         except exceptions.AlreadyExists:
             if any(write.create for write in writes):
                 raise KeyTaken("firestore: the id is taken") from None
@@ -174,9 +178,11 @@ class FirestoreDocumentStore:
         found = iter(await asyncio.gather(*(self._read(w.address, w.scope, w.key) for w in replaced)))
         return [None if write.create or write.merge else next(found) for write in writes]
 
-    async def _until_unchanged(self, attempt: Callable[[], Awaitable[Result]], what: str) -> Result:
+    async def _until_unchanged(
+        self, attempt: Callable[[], Awaitable[Result]], what: str, bound: float = CALL_SECONDS
+    ) -> Result:
         """Run ``attempt`` until nobody else changed the document between its read and its write."""
-        async with _translated():
+        async with _translated(bound):
             for number in range(MUTATE_ATTEMPTS):
                 try:
                     return await attempt()
@@ -235,10 +241,10 @@ def _document(snapshot: DocumentSnapshot) -> Document:
 
 
 @asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
+async def _translated(bound: float = CALL_SECONDS) -> AsyncIterator[None]:
     """Bound the call in time and raise the port's errors instead of the SDK's."""
     try:
-        async with asyncio.timeout(CALL_SECONDS):
+        async with asyncio.timeout(bound):
             yield
     except DENIED as error:
         raise StoreDenied(f"firestore: {cause(error)}") from error

@@ -1,44 +1,114 @@
-"""Every query that filters and orders has its composite index: the stand-in demands none, the cloud does."""
+"""Every query that filters and orders has its composite index: the stand-in demands none, the cloud does.
 
-import ast
+The queries are recorded while every route runs, not listed by hand.
+"""
+
 import json
+from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from engines.analytics.models import ANALYTICS_EVENTS
+import pytest
+
+from engines.common.documents import Address, Document, Scalar, Scope, Span, collection_path, scope_fields
+from engines.storage.memory import MemoryDocumentStore
+from tests.support.app import MemoryKit, MovableClock, running, sign_up
+from tests.support.routes import WITH_TENANT
 
 ROOT = Path(__file__).resolve().parents[2]
-
-ORDERED_QUERIES = {
-    "engines/bossman/dashboard.py": [(ANALYTICS_EVENTS.name, ["event_type"], "-created_at")],
-}
-"""Each file's ordered queries: collection, filters beside the scope, order."""
+BUDGET_FILTERS = ("surface", "provider", "model_or_plan_id", "tool_type")
 
 
-def ordered_calls(path: Path) -> int:
-    """How many calls in a file pass order_by to a collection."""
-    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-    finds = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "find"]
-    return sum(any(keyword.arg == "order_by" for keyword in call.keywords) for call in finds)
+class Query(NamedTuple):
+    """An ordered query: its collection group, fields compared for equality, order."""
+
+    group: str
+    equal: frozenset[str]
+    order: str
+    descending: bool
 
 
-def test_the_table_names_every_ordered_query_of_the_code() -> None:
-    found = {
-        str(path.relative_to(ROOT)): ordered_calls(path)
-        for path in (ROOT / "engines").rglob("*.py")
-        if "tests" not in path.parts and ordered_calls(path)
-    }
-    assert found == {path: len(queries) for path, queries in ORDERED_QUERIES.items()}
+class RecordingStore(MemoryDocumentStore):
+    """Remembers every ordered query."""
+
+    def __init__(self, clock: MovableClock) -> None:
+        super().__init__(clock)
+        self.queries: set[Query] = set()
+
+    async def scan(
+        self,
+        address: Address,
+        scope: Scope,
+        where: Mapping[str, Scalar] | None = None,
+        order_by: str | None = None,
+        descending: bool = False,
+        limit: int | None = None,
+        span: Span | None = None,
+    ) -> list[Document]:
+        if order_by:
+            group = collection_path(address, scope).rsplit("/", 1)[-1]
+            equal = frozenset(scope_fields(scope) | dict(where or {}))
+            self.queries.add(Query(group, equal, order_by, descending))
+        return await super().scan(address, scope, where, order_by, descending, limit, span)
 
 
-def test_every_ordered_query_has_its_index() -> None:
-    defined = {
-        (index["collectionGroup"], tuple((field["fieldPath"], field["order"]) for field in index["fields"]))
-        for index in json.loads((ROOT / "firestore.indexes.json").read_text())["indexes"]
-    }
-    needed = set()
-    for queries in ORDERED_QUERIES.values():
-        for collection, filters, order in queries:
-            fields = [(name, "ASCENDING") for name in ("tenant_id", "env", *filters)]
-            direction = "DESCENDING" if order.startswith("-") else "ASCENDING"
-            needed.add((collection, (*fields, (order.removeprefix("-"), direction))))
-    assert needed == defined
+@pytest.fixture(scope="module")
+async def queries() -> set[Query]:
+    """What every route asks of the store."""
+    kit = MemoryKit()
+    # A moment at which a window's edges cut days, hours and minutes.
+    kit.clock.advance(hours=3, minutes=17, seconds=5.5)
+    store = kit.store = RecordingStore(kit.clock)
+    async with running(kit) as kit:
+        login = await sign_up(kit.client, "acme")
+        for route in WITH_TENANT:
+            body = route.body_of(login.tenant_id)
+            path = route.path_of(login.tenant_id)
+            await kit.client.request(
+                route.method, path, headers=login.headers(), json=body, params=route.query
+            )
+        for number in range(len(BUDGET_FILTERS) + 1):
+            for chosen in combinations(BUDGET_FILTERS, number):
+                filters = dict.fromkeys(chosen, "x")
+                await kit.client.get("/budget/usage", params=filters, headers=login.headers())
+        await kit.client.get("/budget/usage/summary", params={"surface": "x"}, headers=login.headers())
+    return store.queries
+
+
+def defined_indexes() -> list[Query]:
+    found = []
+    for index in json.loads((ROOT / "firestore.indexes.json").read_text())["indexes"]:
+        *equal, last = index["fields"]
+        names = frozenset(field["fieldPath"] for field in equal)
+        found.append(Query(index["collectionGroup"], names, last["fieldPath"], last["order"] == "DESCENDING"))
+    return found
+
+
+def serving(query: Query, indexes: list[Query]) -> list[Query]:
+    """The indexes that Firestore can merge for the query: same order, no field that is not compared."""
+    same = [
+        i for i in indexes if (i.group, i.order, i.descending) == (query.group, query.order, query.descending)
+    ]
+    return [index for index in same if index.equal <= query.equal]
+
+
+def needs_composite(query: Query) -> bool:
+    return bool(query.equal)
+
+
+def test_every_ordered_query_has_its_indexes(queries: set[Query]) -> None:
+    indexes = defined_indexes()
+    missing = []
+    for query in filter(needs_composite, queries):
+        covered: frozenset[Any] = frozenset().union(*(index.equal for index in serving(query, indexes)))
+        if covered != query.equal:
+            missing.append(query)
+    assert missing == []
+
+
+def test_no_index_is_unused(queries: set[Query]) -> None:
+    indexes = defined_indexes()
+    used = {index for query in queries for index in serving(query, indexes)}
+    assert set(indexes) - used == set()
+    assert len(indexes) == len(set(indexes))

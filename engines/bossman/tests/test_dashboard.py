@@ -1,13 +1,12 @@
 """The tenant dashboard over HTTP, on in-memory adapters."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from engines.nexus.backends.noop import NoopSink
-from tests.support.app import Login, MemoryKit, running
+from tests.support.app import Login, MemoryKit, running, sign_up
 from tests.support.records import login_as
 
 PATH = "/bossman/tenant-dashboard"
@@ -17,12 +16,31 @@ KEYS = {
         "tenant_id",
         "env",
         "surface",
+        "temperature",
+        "budget",
+        "cogs",
+        "kpi",
+        "strategy_locks",
+        "firearms",
         "analytics",
         "event_sink",
         "training_prefs",
+        "kill_switch",
         "generated_at",
         "freshness",
         "health",
+        "lists",
+    ],
+    "sections": [
+        "events",
+        "temperature",
+        "budget",
+        "kpi",
+        "strategy_locks",
+        "firearms",
+        "analytics",
+        "training_prefs",
+        "kill_switch",
     ],
     "event_sink": [
         "backend",
@@ -76,30 +94,33 @@ async def opt_out(kit: MemoryKit, who: Login, env: str = "dev") -> None:
 async def test_keys_stand_in_the_contracts_order(kit: MemoryKit, acme: Login) -> None:
     shown = await dashboard(kit, acme)
     assert list(shown) == KEYS["dashboard"]
-    assert list(shown["analytics"]) == ["events"]
+    assert list(shown["analytics"]) == ["effective_config", "page_seo", "events"]
     assert list(shown["analytics"]["events"]) == ["last_pageview_at", "last_cta_click_at"]
     assert list(shown["event_sink"]) == KEYS["event_sink"]
     assert list(shown["event_sink"]["backlog"]) == ["depth", "oldest_at"]
-    assert list(shown["freshness"]) == ["events", "analytics", "training_prefs"]
-    assert [list(section) for section in shown["freshness"].values()] == [KEYS["freshness"]] * 3
+    assert list(shown["freshness"]) == KEYS["sections"]
+    assert [list(section) for section in shown["freshness"].values()] == [KEYS["freshness"]] * 9
     assert list(shown["health"]) == ["status", "freshness", "checks"]
     assert [list(group[0]) for group in shown["health"]["checks"].values()] == [KEYS["check"]] * 2
 
 
 async def test_an_empty_tenant_is_never_and_not_stale_on_its_first_day(kit: MemoryKit, acme: Login) -> None:
     shown = await dashboard(kit, acme)
-    assert shown["analytics"] == {"events": {"last_pageview_at": None, "last_cta_click_at": None}}
+    assert shown["analytics"] == {
+        "effective_config": None,
+        "page_seo": [],
+        "events": {"last_pageview_at": None, "last_cta_click_at": None},
+    }
     assert shown["training_prefs"] == []
     assert shown["generated_at"] == NOW
-    assert list(shown["freshness"]) == ["events", "analytics", "training_prefs"]
+    assert list(shown["freshness"]) == KEYS["sections"]
     for section in shown["freshness"].values():
         assert (section["status"], section["reason"]) == ("never", "no_records")
     assert (shown["health"]["status"], shown["health"]["freshness"]) == ("warn", "unknown")
 
 
 async def test_an_empty_tenant_is_stale_after_its_first_day(kit: MemoryKit, acme: Login) -> None:
-    # Tenants carry real time, the kit's clock stands in the past: move it beyond.
-    kit.clock.now = datetime.now(UTC) + timedelta(hours=24, minutes=1)
+    kit.clock.advance(hours=24, minutes=1)
     shown = await dashboard(kit, acme)
     assert shown["freshness"]["events"]["status"] == "never"
     assert (shown["health"]["status"], shown["health"]["freshness"]) == ("fail", "stale")
@@ -121,7 +142,8 @@ async def test_what_arrives_is_shown_with_its_time(kit: MemoryKit, acme: Login) 
     assert shown["training_prefs"] == [
         {"tenant_id": acme.tenant_id, "env": "dev", "user_id": None, "opt_out": True}
     ]
-    assert {name: section["age_seconds"] for name, section in shown["freshness"].items()} == {
+    ages = {name: section["age_seconds"] for name, section in shown["freshness"].items()}
+    assert {name: age for name, age in ages.items() if age is not None} == {
         "events": 40.0,
         "analytics": 40.0,
         "training_prefs": 30.0,
@@ -134,7 +156,7 @@ async def test_what_arrives_is_shown_with_its_time(kit: MemoryKit, acme: Login) 
     [
         (3_600, ("fresh", "within_slo"), ("pass", "fresh")),
         (3_601, ("warn", "over_warn"), ("warn", "warn")),
-        (86_400, ("warn", "over_warn"), ("warn", "warn")),
+        (86_399, ("warn", "over_warn"), ("warn", "warn")),
         (86_401, ("stale", "over_error"), ("fail", "stale")),
     ],
 )
@@ -184,7 +206,7 @@ async def test_the_indicator_of_a_sink_that_works(kit: MemoryKit, acme: Login) -
 
 async def test_noop_is_off_and_its_events_are_unknown() -> None:
     async with running(MemoryKit(sink=NoopSink())) as kit:
-        owner = login_as(kit, "owner")
+        owner = await sign_up(kit.client, "acme")
         await pageview(kit, owner)
         shown = await dashboard(kit, owner)
         sink, events = shown["event_sink"], shown["freshness"]["events"]

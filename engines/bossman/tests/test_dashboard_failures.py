@@ -8,6 +8,7 @@ import pytest
 from engines.analytics.models import ANALYTICS_EVENTS
 from engines.bossman import health
 from engines.common.documents import (
+    SYSTEM,
     Address,
     Scope,
     StoreDenied,
@@ -16,6 +17,7 @@ from engines.common.documents import (
     StoreUnavailable,
     Write,
 )
+from engines.identity.models import Tenant
 from engines.nexus.backends import delivery
 from engines.nexus.backends.sink import SinkMisconfigured, SinkPermanent, SinkRetryable
 from engines.privacy.models import TRAINING_PREFERENCES
@@ -39,7 +41,10 @@ async def faulty(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MemoryKit]:
 
 
 @pytest.fixture
-def owner(faulty: MemoryKit) -> Login:
+async def owner(faulty: MemoryKit) -> Login:
+    now = faulty.clock()
+    tenant = Tenant(id=SCOPE.tenant_id, name="Acme", created_at=now, updated_at=now)
+    await faulty.services.identity.tenants.put(SYSTEM, tenant.id, tenant)
     return login_as(faulty, "owner")
 
 
@@ -57,7 +62,9 @@ async def send(kit: MemoryKit, who: Login, **body: Any) -> int:
 
 
 def verdicts(shown: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    return {name: (record["status"], record["reason"]) for name, record in shown["freshness"].items()}
+    """The verdicts of the sections that these tests use."""
+    used = ("events", "analytics", "training_prefs")
+    return {name: (shown["freshness"][name]["status"], shown["freshness"][name]["reason"]) for name in used}
 
 
 def sink_status(shown: dict[str, Any]) -> tuple[str, str | None]:
@@ -193,6 +200,7 @@ async def test_an_unreadable_tenant_store_is_503(
 
 
 async def test_a_tenant_that_is_not_stored_gets_no_grace(faulty: MemoryKit, owner: Login) -> None:
+    await faulty.services.identity.tenants.delete(SYSTEM, SCOPE.tenant_id)
     shown = await dashboard(faulty, owner)
     assert (shown["health"]["status"], shown["health"]["freshness"]) == ("fail", "stale")
 

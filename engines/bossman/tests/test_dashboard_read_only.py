@@ -3,11 +3,12 @@
 import inspect
 from copy import deepcopy
 from dataclasses import fields
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
-from engines.bossman.dashboard import DashboardReads
+from engines.bossman.sections import DashboardReads
+from engines.budget.summary import BudgetSummaries
 from engines.common.documents import Reads
 from engines.nexus.backends.sink import SinkReads
 from tests.support.app import Login, MemoryKit
@@ -31,21 +32,31 @@ def test_a_reading_protocol_offers_no_writer(protocol: type, names: set[str]) ->
 def test_every_store_and_sink_the_dashboard_holds_is_typed_as_a_reader() -> None:
     hints = get_type_hints(DashboardReads)
     origins = {name: getattr(hint, "__origin__", hint) for name, hint in hints.items()}
-    assert {name: origins[name] for name in ("tenants", "preferences", "analytics", "sink")} == {
-        "tenants": Reads,
-        "preferences": Reads,
-        "analytics": Reads,
-        "sink": SinkReads,
-    }
-    assert set(origins) == {
+    readers = {name for name, origin in origins.items() if origin is Reads}
+    assert readers == {
         "tenants",
-        "preferences",
+        "snapshots",
+        "floors",
+        "ceilings",
+        "weights",
+        "definitions",
+        "corridors",
+        "locks",
+        "licences",
         "analytics",
-        "sink",
-        "delivery_state",
-        "health",
-        "clock",
+        "analytics_configs",
+        "seo_pages",
+        "preferences",
+        "kill_switches",
     }
+    assert origins["sink"] is SinkReads
+    assert set(origins) == readers | {"sink", "budget", "delivery_state", "health", "clock"}
+
+
+def test_budget_summaries_offer_no_writer() -> None:
+    assert offered(BudgetSummaries) == {"source", "totals", "summary", "summaries", "newest"}
+    held = get_type_hints(BudgetSummaries.__init__)["rollups"]
+    assert get_origin(get_args(held)[-1]) is Reads
 
 
 def test_the_dashboard_cannot_be_given_another_part_later() -> None:

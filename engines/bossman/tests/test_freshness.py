@@ -127,8 +127,14 @@ def test_limits_without_warn_below_error_are_refused(warn: int | None, error: in
 def test_the_limits_of_the_sections() -> None:
     expected = {
         "events": Limits(3_600, 86_400),
+        "temperature": Limits(86_400, 259_200),
+        "budget": Limits(86_400, 259_200),
+        "kpi": Limits(None, None),
+        "strategy_locks": Limits(None, None),
+        "firearms": Limits(None, None),
         "analytics": Limits(3_600, 86_400),
         "training_prefs": Limits(None, None),
+        "kill_switch": Limits(None, None),
     }
     assert expected == LIMITS
 

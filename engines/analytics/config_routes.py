@@ -1,0 +1,67 @@
+"""Routes under /tenants/{tenant_id}/analytics/config."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from engines.analytics.config_models import (
+    AnalyticsConfigBody,
+    EffectiveAnalyticsConfig,
+    TenantAnalyticsConfig,
+)
+from engines.analytics.config_service import AnalyticsConfigService, effective_config
+from engines.common.dependencies import CurrentAuth, CurrentContext, Member, require_role
+from engines.common.errors import BadRequest, NotFound
+from engines.common.identity import RequestContext, check_body_scope
+
+router = APIRouter(prefix="/tenants/{tenant_id}/analytics/config", tags=["analytics"])
+
+
+def _service(request: Request) -> AnalyticsConfigService:
+    service: AnalyticsConfigService = request.app.state.services.analytics_configs
+    return service
+
+
+def _member_of_path(tenant_id: str, context: Member, env: str | None = None) -> RequestContext:
+    """The context, which the path and the query must agree with."""
+    check_body_scope(context, tenant_id, env)
+    return context
+
+
+Configs = Annotated[AnalyticsConfigService, Depends(_service)]
+MemberOfPath = Annotated[RequestContext, Depends(_member_of_path)]
+
+
+@router.put("")
+async def upsert_config(
+    tenant_id: str,
+    context: CurrentContext,
+    auth: CurrentAuth,
+    configs: Configs,
+    body: AnalyticsConfigBody | None = None,
+) -> TenantAnalyticsConfig:
+    """Store the configuration of a surface. Owner or admin, under the lock `analytics:config_upsert`."""
+    if body is None:
+        raise BadRequest("payload required")
+    if body.tenant_id != tenant_id:
+        raise BadRequest("tenant mismatch in payload")
+    check_body_scope(context, tenant_id, body.env)
+    require_role(context, auth, "owner", "admin")
+    return await configs.upsert(context, body)
+
+
+@router.get("")
+async def list_configs(
+    context: MemberOfPath, configs: Configs, surface: str | None = None
+) -> list[TenantAnalyticsConfig]:
+    """The tenant's own configurations in this env."""
+    return await configs.list_configs(context.scope, surface)
+
+
+@router.get("/current")
+async def current_config(context: MemberOfPath, configs: Configs, surface: str) -> EffectiveAnalyticsConfig:
+    """The configuration in force, from the tenant or from the defaults. 404 when there is none."""
+    found = await effective_config(configs.configs, context.scope, surface)
+    if found is None:
+        raise NotFound("analytics config not found")
+    return found[0]

@@ -1,0 +1,1 @@
+"""Budget: usage events, their exact sums at any scale, and the cost of goods."""

@@ -1,0 +1,139 @@
+"""Budget summaries: exact sums over a window, read from roll-ups alone."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from pydantic import BaseModel
+
+from engines.budget.buckets import TICK, cover
+from engines.budget.models import DAYS, Dims, Rollup, dims_of
+from engines.budget.money import from_smallest
+from engines.budget.rollups import Tally
+from engines.common.clock import Clock, utc_now
+from engines.common.documents import Address, Reads, Scalar, Scope, Span, Stored
+from engines.common.errors import Unprocessable
+
+UNKNOWN = "unknown"
+MAX_WINDOW_DAYS = 90
+UNGROUPABLE = ("id", "metadata", "tokens_input", "tokens_output", "cost", "created_at")
+"""Fields of an event that make no groups: as many as events, or not a name at all."""
+
+
+class GroupSum(BaseModel):
+    """Cost and number of the events of one group."""
+
+    cost: float
+    count: int
+
+
+class BudgetSummary(BaseModel):
+    """Usage in a window; costs of different currencies are added as they are."""
+
+    window_days: int
+    total_cost: float
+    total_events: int
+    grouped: dict[str, GroupSum]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Exact cost and number of the events of one group."""
+
+    cost: Decimal
+    count: int
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The sums of a window by all dimensions at once: read once, grouped in any way."""
+
+    scope: Scope
+    window_days: int
+    by_dims: Mapping[Dims, Tally]
+
+    def groups(self, group_by: str) -> dict[str, Group]:
+        """Exact sums per group, by name. Raises Unprocessable for a field that makes no groups."""
+        check_group_by(group_by)
+        tallies: dict[str, Tally] = defaultdict(Tally)
+        for dims, tally in self.by_dims.items():
+            tallies[self._group(dims, group_by)].add(tally.count, tally.smallest)
+        return {name: Group(from_smallest(t.smallest), t.count) for name, t in sorted(tallies.items())}
+
+    def summary(self, group_by: str) -> BudgetSummary:
+        """The sums as they are shown. Floats arise here, after the last addition."""
+        grouped = {
+            name: GroupSum(cost=float(group.cost), count=group.count)
+            for name, group in self.groups(group_by).items()
+        }
+        return BudgetSummary(
+            window_days=self.window_days,
+            total_cost=float(from_smallest(sum(tally.smallest for tally in self.by_dims.values()))),
+            total_events=sum(tally.count for tally in self.by_dims.values()),
+            grouped=grouped,
+        )
+
+    def _group(self, dims: Dims, group_by: str) -> str:
+        names = dims._asdict() | {"tenant_id": self.scope.tenant_id, "env": self.scope.env}
+        return names.get(group_by) or UNKNOWN
+
+
+class BudgetSummaries:
+    """Reads sums of usage; cannot write. Every call may raise StoreError."""
+
+    def __init__(self, rollups: Callable[[Address], Reads[Rollup]], clock: Clock = utc_now) -> None:
+        self._rollups = rollups
+        self._clock = clock
+
+    @property
+    def source(self) -> str:
+        """Which store the sums are read from: firestore or memory."""
+        return self._rollups(DAYS).source
+
+    async def totals(self, scope: Scope, surface: str | None, window_days: int) -> Totals:
+        """Exact sums of [now - window_days, now], both included; of one surface or of all."""
+        now = self._clock()
+        parts = cover(now - timedelta(days=window_days), now)
+        read = await asyncio.gather(*(self._read(scope, surface, part.address, part.span) for part in parts))
+        by_dims: dict[Dims, Tally] = defaultdict(Tally)
+        for rollup in (stored.record for found in read for stored in found):
+            by_dims[dims_of(rollup)].add(rollup.count, rollup.smallest)
+        return Totals(scope, window_days, by_dims)
+
+    async def summary(
+        self, scope: Scope, surface: str | None, window_days: int, group_by: str
+    ) -> BudgetSummary:
+        """The window's usage, grouped. Raises Unprocessable for a field that makes no groups."""
+        return (await self.summaries(scope, surface, window_days, [group_by]))[0]
+
+    async def summaries(
+        self, scope: Scope, surface: str | None, window_days: int, group_bys: Sequence[str]
+    ) -> list[BudgetSummary]:
+        """The window's usage grouped in several ways, for the price of one."""
+        for group_by in group_bys:
+            check_group_by(group_by)
+        totals = await self.totals(scope, surface, window_days)
+        return [totals.summary(group_by) for group_by in group_bys]
+
+    async def newest(self, scope: Scope, surface: str | None) -> datetime | None:
+        """When usage was last stored, as far as it is dated within the last 90 days and not after today."""
+        now = self._clock()
+        span = Span(now - timedelta(days=MAX_WINDOW_DAYS), now + TICK)
+        found = await self._read(scope, surface, DAYS, span)
+        return max((stored.stored_at for stored in found), default=None)
+
+    async def _read(
+        self, scope: Scope, surface: str | None, address: Address, span: Span
+    ) -> list[Stored[Rollup]]:
+        where: dict[str, Scalar] = {} if surface is None else {"surface": surface}
+        return await self._rollups(address).find(scope, where, order_by="start", span=span)
+
+
+def check_group_by(group_by: str) -> None:
+    """Raise Unprocessable for a field that makes no groups."""
+    if group_by in UNGROUPABLE:
+        names = ", ".join([*Dims._fields, "tenant_id", "env"])
+        raise Unprocessable(f"group_by cannot be {group_by}: use one of {names}")

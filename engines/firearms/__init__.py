@@ -1,0 +1,1 @@
+"""Firearms licences: which subject may take which dangerous action."""

@@ -1,0 +1,1 @@
+"""Kill switches: what a tenant has turned off, by provider, action or autonomy."""

@@ -1,0 +1,1 @@
+"""KPI: definitions of what is measured and the corridors it should stay in."""

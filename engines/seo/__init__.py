@@ -1,0 +1,1 @@
+"""SEO configuration of a tenant's pages."""

@@ -1,0 +1,1 @@
+"""Strategy locks: approved permissions that other engines ask for before they write."""

@@ -1,0 +1,60 @@
+"""One app per store for all rows: state in memory with a sink in memory, and both in Firestore."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from engines.app import Adapters, create_app
+from engines.config.runtime_config import STATE_SELECTORS, Settings
+from engines.nexus.backends.memory import MemorySink
+from engines.storage.memory import MemoryDocumentStore
+from tests.support.app import serving, settings
+from tests.support.callers import Caller, owner_of_new_tenant
+from tests.support.docker import firestore
+
+PROJECT = "northstar-local"
+
+
+@pytest.fixture(scope="session", params=["memory", pytest.param("firestore", marks=pytest.mark.docker)])
+async def http(request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the app over the store of this run."""
+    running = in_memory() if request.param == "memory" else in_firestore()
+    async with running as client:
+        yield client
+
+
+@pytest.fixture
+async def owner(http: httpx.AsyncClient) -> Caller:
+    """The owner of a new tenant, so that no row sees another's records."""
+    return await owner_of_new_tenant(http)
+
+
+@asynccontextmanager
+async def in_memory() -> AsyncIterator[httpx.AsyncClient]:
+    state = dict.fromkeys(STATE_SELECTORS, MemoryDocumentStore())
+    async with serving(create_app(settings(), Adapters(state, MemorySink()))) as client:
+        yield client
+
+
+@asynccontextmanager
+async def in_firestore() -> AsyncIterator[httpx.AsyncClient]:
+    with firestore() as emulator:
+        async with serving(create_app(_firestore_settings(emulator.host))) as client:
+            yield client
+
+
+def _firestore_settings(host: str) -> Settings:
+    state = {f"{selector.upper()}_BACKEND": "firestore" for selector in STATE_SELECTORS}
+    return settings(NEXUS_BACKEND="firestore", GCP_PROJECT_ID=PROJECT, FIRESTORE_EMULATOR_HOST=host, **state)
+
+
+FUZZ_CASES = pytest.StashKey[int]()
+"""How many generated requests were sent."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how many requests were generated from the OpenAPI."""
+    if cases := config.stash.get(FUZZ_CASES, 0):
+        terminalreporter.write_line(f"OpenAPI: {cases} generated requests, as an owner and as nobody")
