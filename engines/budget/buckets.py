@@ -1,7 +1,9 @@
-"""Time cut into days, hours, minutes and instants (UTC), and a window covered by few of them.
+"""Time cut into days, hours and instants (UTC), and a window covered by few of them.
 
-The roll-ups of an hour lie in a collection of their day, those of a minute in one of their hour, those of
-an instant in one of their minute: what is read at the edges of a window stays small however much is kept.
+A day's roll-up tells its hours apart, an hour's its minutes; an instant is one exact time. So a window is
+whole hours, the minutes of its first and last hour, and the instants of its first and last minute. Roll-ups
+of hours lie in a collection of their day, those of instants in one of their minute: what is read at the
+edges of a window stays small however much is kept.
 """
 
 from collections.abc import Iterator
@@ -15,17 +17,13 @@ from engines.common.documents import Address, Span
 TICK = timedelta(microseconds=1)
 """The resolution of every stored time: a span before ``moment + TICK`` includes the moment."""
 
-LEVELS: dict[Level, timedelta] = {
-    "day": timedelta(days=1),
-    "hour": timedelta(hours=1),
-    "minute": timedelta(minutes=1),
-    "instant": TICK,
-}
+SLOTS: dict[Level, timedelta] = {"day": timedelta(hours=1), "hour": timedelta(minutes=1), "instant": TICK}
+"""Length of the slots of each level's roll-ups."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of a window that is made of whole buckets of one level, all in one collection."""
+    """A stretch of a window that is made of whole slots of one level, all in one collection."""
 
     level: Level
     start: datetime
@@ -38,29 +36,33 @@ class Part:
 
     @property
     def span(self) -> Span:
-        """The starts of the part's buckets."""
-        return Span(self.start, self.end)
+        """The starts of the roll-ups that have slots in the part."""
+        return Span(bucket(self.start, self.level), self.end)
+
+    def holds(self, start: datetime, slot: int) -> bool:
+        """Whether the slot of the roll-up that begins at ``start`` belongs to the part."""
+        return self.start <= start + slot * SLOTS[self.level] < self.end
 
 
 def bucket(moment: datetime, level: Level) -> datetime:
     """Start of the bucket that holds the moment (in UTC)."""
     if level == "instant":
         return moment
-    minute = moment.replace(second=0, microsecond=0)
-    if level == "minute":
-        return minute
-    return minute.replace(minute=0) if level == "hour" else minute.replace(hour=0, minute=0)
+    hour = moment.replace(minute=0, second=0, microsecond=0)
+    return hour if level == "hour" else hour.replace(hour=0)
+
+
+def slot_of(moment: datetime, level: Level) -> int:
+    """Number of the slot that holds the moment in its bucket."""
+    return (moment - bucket(moment, level)) // SLOTS[level]
 
 
 def rollups_of(level: Level, moment: datetime) -> Address:
     """Where the roll-up of the moment's bucket lies."""
-    below = {
-        "day": "",
-        "hour": f"/{moment.date().isoformat()}/hours",
-        "minute": f"/{moment.date().isoformat()}/hours/{moment:%H}/minutes",
-        "instant": f"/{moment.date().isoformat()}/hours/{moment:%H}/minutes/{moment:%M}/instants",
-    }
-    return Address(DAYS.name + below[level])
+    if level == "day":
+        return DAYS
+    hours = f"{DAYS.name}/{moment.date().isoformat()}/hours"
+    return Address(hours if level == "hour" else f"{hours}/{moment:%H}/minutes/{moment:%M}/instants")
 
 
 def inclusive(start: datetime, end: datetime) -> Span:
@@ -69,24 +71,19 @@ def inclusive(start: datetime, end: datetime) -> Span:
 
 
 def cover(since: datetime, now: datetime) -> Iterator[Part]:
-    """Cover [since, now] without overlap: whole days, then finer towards both edges. At least a day long."""
-    edges = [
-        since,
-        _next_bucket(since, "minute"),
-        _next_bucket(since, "hour"),
-        _next_bucket(since, "day"),
-        bucket(now, "day"),
-        bucket(now, "hour"),
-        bucket(now, "minute"),
-        now + TICK,
-    ]
-    levels: list[Level] = ["instant", "minute", "hour", "day", "hour", "minute", "instant"]
+    """Cover [since, now] without overlap: whole hours, then finer towards both edges. At least a day long."""
+    minute, hour = timedelta(minutes=1), timedelta(hours=1)
+    edges = [since, _up(since, minute), _up(since, hour), _down(now, hour), _down(now, minute), now + TICK]
+    levels: list[Level] = ["instant", "hour", "day", "hour", "instant"]
     for level, (start, end) in zip(levels, pairwise(edges), strict=True):
         if start < end:
             yield Part(level, start, end)
 
 
-def _next_bucket(moment: datetime, level: Level) -> datetime:
-    """Start of the first bucket that begins at the moment or later."""
-    start = bucket(moment, level)
-    return start if start == moment else start + LEVELS[level]
+def _down(moment: datetime, step: timedelta) -> datetime:
+    return moment - (moment - bucket(moment, "day")) % step
+
+
+def _up(moment: datetime, step: timedelta) -> datetime:
+    down = _down(moment, step)
+    return down if down == moment else down + step

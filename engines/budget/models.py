@@ -1,34 +1,27 @@
 """Usage events as they arrive and as they are kept, and the roll-ups that sum them."""
 
-from datetime import UTC, datetime
+import re
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, JsonValue, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, PlainSerializer, model_validator
 
-from engines.budget.money import LIMBS, check_cost
+from engines.budget.money import check_cost
+from engines.common.clock import GivenTime
 from engines.common.documents import Address
 
 USAGE_EVENTS = Address("budget_usage/{tenant}_{env}/events")
 DAYS = Address("budget_usage/{tenant}_{env}/days")
-"""The roll-ups of whole days; those of smaller buckets lie below their day, see ``buckets``."""
+"""The roll-ups of days; those of hours and instants lie below their day, see ``buckets``."""
 
 MAX_ITEMS = 500
-"""Most events of one request: with a roll-up per level each they make an atomic batch of 2,500 at most."""
+"""Most events of one request: with a roll-up per level each they fill one atomic batch."""
 
-Level = Literal["day", "hour", "minute", "instant"]
+Level = Literal["day", "hour", "instant"]
 
+_SUM = re.compile(r"s\d\d_")
 
-def in_utc(moment: datetime) -> datetime:
-    """The moment in UTC. Raises ValueError when UTC has no year for it."""
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("the time is outside the years 1 to 9999 in UTC") from None
-
-
-UtcDatetime = Annotated[AwareDatetime, AfterValidator(in_utc)]
-"""A time with a timezone, kept in UTC."""
 
 Cost = Annotated[Decimal, AfterValidator(check_cost), PlainSerializer(str, return_type=str)]
 """A cost; text wherever it leaves the process, since no document holds a Decimal."""
@@ -52,7 +45,7 @@ class UsageEventBody(BaseModel):
     cost: Cost = Decimal(0)
     currency: str = "USD"
     metadata: dict[str, JsonValue] = {}
-    created_at: UtcDatetime | None = None
+    created_at: GivenTime | None = None
 
 
 class UsageEvent(BaseModel):
@@ -92,9 +85,9 @@ class Dims(NamedTuple):
 
 
 class Rollup(BaseModel):
-    """Count and cost of all events of one bucket and combination of dimensions.
+    """Counts and costs of one bucket and combination of dimensions, per slot: hours of a day, and so on.
 
-    A limb that no event had is not stored.
+    A sum is a field of its own, ``s07_count`` or ``s07_nanos``; what no event had is not stored.
     """
 
     start: datetime
@@ -104,17 +97,12 @@ class Rollup(BaseModel):
     tool_type: str | None = None
     tool_id: str | None = None
     currency: str
-    count: int
-    cost_billions: int = 0
-    cost_units: int = 0
-    cost_nanos: int = 0
-    cost_attos: int = 0
-    cost_rontos: int = 0
+    sums: dict[str, int]
 
-    @property
-    def smallest(self) -> int:
-        """The cost in smallest units."""
-        return sum(int(getattr(self, name)) * worth for name, worth in LIMBS.items())
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        return fields | {"sums": {name: value for name, value in fields.items() if _SUM.match(name)}}
 
 
 def dims_of(record: UsageEvent | Rollup) -> Dims:

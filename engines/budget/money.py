@@ -2,7 +2,7 @@
 
 An integer field holds 64 bits, a cost does not fit into one. It is cut into limbs of base 1e9, each a field
 that is incremented on its own; limbs carry the sign of the cost and are never normalised, so they may grow.
-A limb of one event is below 1e9: nine billion events fit into one roll-up before a field could overflow.
+A limb of one event is below 1e9: nine billion events fit into one sum before a field could overflow.
 27 decimals hold what clients send as JSON numbers: a price per token has float noise beyond 1e-18.
 """
 
@@ -14,13 +14,13 @@ MAX_COST = 10**12
 
 LIMB = 10**9
 LIMBS = {
-    "cost_billions": LIMB**4,
-    "cost_units": LIMB**3,
-    "cost_nanos": LIMB**2,
-    "cost_attos": LIMB,
-    "cost_rontos": 1,
+    "billions": LIMB**4,
+    "units": LIMB**3,
+    "nanos": LIMB**2,
+    "attos": LIMB,
+    "rontos": 1,
 }
-"""Field of each limb and what one of it is worth in smallest units, largest first."""
+"""Name of each limb and what one of it is worth in smallest units, largest first."""
 
 MAX_EXPONENT = 12
 """Keeps a zero with a huge exponent, which is no large cost, from becoming a huge integer."""
@@ -52,7 +52,7 @@ def from_smallest(amount: int) -> Decimal:
 
 
 def to_limbs(amount: int) -> dict[str, int]:
-    """Limbs by field name; each carries the sign of the amount."""
+    """Limbs by name; each carries the sign of the amount."""
     sign, rest = (-1 if amount < 0 else 1), abs(amount)
     limbs = {}
     for name, worth in LIMBS.items():

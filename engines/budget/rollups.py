@@ -1,6 +1,6 @@
-"""The roll-ups of usage events: sums per level, bucket and dimensions, written together with the events.
+"""The roll-ups of usage events: sums per bucket, slot and dimensions, written together with the events.
 
-A summary reads buckets instead of events, so its cost follows the window and the number of combinations
+A summary reads roll-ups instead of events, so its cost follows the window and the number of combinations
 of dimensions, not the number of events. Increments in the same atomic batch keep both in step for good:
 nothing has to be rebuilt, and concurrent writers do not wait for each other.
 """
@@ -8,13 +8,13 @@ nothing has to be rebuilt, and concurrent writers do not wait for each other.
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from engines.budget.buckets import LEVELS, bucket, rollups_of
-from engines.budget.models import Dims, Level, UsageEvent, dims_of
-from engines.budget.money import to_limbs, to_smallest
+from engines.budget.buckets import SLOTS, Part, bucket, rollups_of, slot_of
+from engines.budget.models import Dims, Level, Rollup, UsageEvent, dims_of
+from engines.budget.money import LIMBS, to_limbs, to_smallest
 from engines.common.documents import Fields, Increment, Scope, Write
 
 
@@ -33,19 +33,32 @@ class Tally:
 
 def rollup_writes(scope: Scope, events: Iterable[UsageEvent]) -> list[Write]:
     """One merging write per roll-up that the events touch, however many of them touch it."""
-    tallies: dict[tuple[Level, datetime, Dims], Tally] = defaultdict(Tally)
+    touched: dict[tuple[Level, datetime, Dims], dict[int, Tally]] = {}
     for event in events:
-        dims, smallest = dims_of(event), to_smallest(event.cost)
-        for level in LEVELS:
-            tallies[level, bucket(event.created_at, level), dims].add(1, smallest)
-    return [_write(scope, *place, tally) for place, tally in tallies.items()]
+        dims, smallest, moment = dims_of(event), to_smallest(event.cost), event.created_at
+        for level in SLOTS:
+            slots = touched.setdefault((level, bucket(moment, level), dims), defaultdict(Tally))
+            slots[slot_of(moment, level)].add(1, smallest)
+    return [_write(scope, *place, slots) for place, slots in touched.items()]
 
 
-def _write(scope: Scope, level: Level, start: datetime, dims: Dims, tally: Tally) -> Write:
-    sums = {"count": tally.count} | to_limbs(tally.smallest)
-    # Most costs need two limbs of five; without the zeros a full batch takes a third less time.
-    added = {name: Increment(by) for name, by in sums.items() if by}
-    fields: Fields = {"start": start, **dims._asdict(), **added}
+def tally_of(rollup: Rollup, part: Part) -> Tally:
+    """The sum of the roll-up's slots that belong to the part."""
+    tally = Tally()
+    for name, value in rollup.sums.items():
+        slot, _, what = name.partition("_")
+        if part.holds(rollup.start, int(slot[1:])):
+            count, smallest = (value, 0) if what == "count" else (0, value * LIMBS[what])
+            tally.add(count, smallest)
+    return tally
+
+
+def _write(scope: Scope, level: Level, start: datetime, dims: Dims, slots: Mapping[int, Tally]) -> Write:
+    fields: Fields = {"start": start, **dims._asdict()}
+    for slot, tally in slots.items():
+        sums = {"count": tally.count} | to_limbs(tally.smallest)
+        # Most costs need two limbs of five; without the zeros a full batch takes a third less time.
+        fields |= {f"s{slot:02}_{what}": Increment(by) for what, by in sums.items() if by}
     return Write(rollups_of(level, start), scope, rollup_key(start, dims), fields, merge=True)
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from engines.budget.buckets import TICK, cover
 from engines.budget.models import DAYS, Dims, Rollup, dims_of
 from engines.budget.money import from_smallest
-from engines.budget.rollups import Tally
+from engines.budget.rollups import Tally, tally_of
 from engines.common.clock import Clock, utc_now
 from engines.common.documents import Address, Reads, Scalar, Scope, Span, Stored
 from engines.common.errors import Unprocessable
@@ -96,12 +96,15 @@ class BudgetSummaries:
     async def totals(self, scope: Scope, surface: str | None, window_days: int) -> Totals:
         """Exact sums of [now - window_days, now], both included; of one surface or of all."""
         now = self._clock()
-        parts = cover(now - timedelta(days=window_days), now)
+        parts = list(cover(now - timedelta(days=window_days), now))
         read = await asyncio.gather(*(self._read(scope, surface, part.address, part.span) for part in parts))
         by_dims: dict[Dims, Tally] = defaultdict(Tally)
-        for rollup in (stored.record for found in read for stored in found):
-            by_dims[dims_of(rollup)].add(rollup.count, rollup.smallest)
-        return Totals(scope, window_days, by_dims)
+        for part, found in zip(parts, read, strict=True):
+            for stored in found:
+                tally = tally_of(stored.record, part)
+                by_dims[dims_of(stored.record)].add(tally.count, tally.smallest)
+        # A day at the edge may have nothing but hours outside the window.
+        return Totals(scope, window_days, {dims: tally for dims, tally in by_dims.items() if tally.count})
 
     async def summary(
         self, scope: Scope, surface: str | None, window_days: int, group_by: str

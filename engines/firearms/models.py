@@ -1,29 +1,18 @@
 """The firearms licence, and what a caller may say when issuing one."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Any, Literal
 from uuid import uuid4
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
+from engines.common.clock import GivenTime
 from engines.common.documents import Address
 
 FIREARMS_LICENCES = Address("firearms_licences")
 
 Level = Literal["low", "medium", "high"]
 LicenceStatus = Literal["active", "revoked", "expired"]
-
-
-def _in_utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        # Year 1 and year 9999 have hours that exist in other timezones only; no store holds them.
-        raise ValueError("the time is outside the years 1 to 9999 in UTC") from None
-
-
-GivenTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""A caller's time: it must name its timezone and is kept in UTC."""
 
 
 class Licence(BaseModel):

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue
 
+from engines.common.clock import GivenTime
 from engines.common.documents import Address
 
 TEMPERATURE_FLOORS = Address("temperature_floors", "{tenant}__{env}__{key}")
@@ -24,14 +25,6 @@ def surface_key(surface: str) -> str:
     return hashlib.sha256(json.dumps(surface).encode()).hexdigest()
 
 
-def in_utc(moment: datetime) -> datetime:
-    """The moment in UTC. Raises ValueError when UTC has no year for it."""
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("the time is outside the years 1 to 9999 in UTC") from None
-
-
 class SurfaceBody(BaseModel):
     """What every configuration of a surface carries. An empty id counts as none."""
 
@@ -41,7 +34,7 @@ class SurfaceBody(BaseModel):
     tenant_id: str
     env: str
     surface: str
-    created_at: Annotated[AwareDatetime, AfterValidator(in_utc)] | None = None
+    created_at: GivenTime | None = None
 
 
 class FloorBody(SurfaceBody):
