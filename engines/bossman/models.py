@@ -121,4 +121,4 @@ class Dashboard(BaseModel):
 
 if __name__ == "__main__":
     # Writes docs/infra/dashboard.schema.json, which pins this shape.
-    print(json.dumps(Dashboard.model_json_schema(mode="serialization"), indent=2))  # noqa: T201
+    print(json.dumps(Dashboard.model_json_schema(mode="serialization"), indent=2))  # noqa: T201 - its output
