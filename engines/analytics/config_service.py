@@ -7,7 +7,8 @@ from engines.analytics.config_models import (
     TenantAnalyticsConfig,
 )
 from engines.common.clock import Clock, utc_now
-from engines.common.documents import Collection, DocumentStore, Reads, Scope, Stored
+from engines.common.collection import Collection, Reads, Stored
+from engines.common.documents import DocumentStore, Scope
 from engines.common.gates import LockGate
 from engines.common.identity import RequestContext
 

@@ -6,7 +6,8 @@ from uuid import uuid4
 
 from engines.analytics.models import ANALYTICS_EVENTS, AnalyticsEvent, AnalyticsEventType, PageviewBody
 from engines.common.clock import Clock, utc_now
-from engines.common.documents import Collection, DocumentStore, StoreError
+from engines.common.collection import Collection
+from engines.common.documents import DocumentStore, StoreError
 from engines.common.identity import RequestContext
 from engines.dataset.events.schemas import DatasetEvent
 from engines.logging.events import EventPipeline, PipelineResult

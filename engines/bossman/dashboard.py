@@ -21,7 +21,8 @@ from engines.bossman.models import (
 )
 from engines.bossman.parts import Part, Read, part
 from engines.bossman.sections import DashboardReads
-from engines.common.documents import SYSTEM, Scope, Stored
+from engines.common.collection import Stored
+from engines.common.documents import SYSTEM, Scope
 from engines.firearms.rules import DANGEROUS_ACTIONS
 from engines.identity.models import Tenant
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from engines.bossman.freshness import Failure, Reading
 from engines.bossman.models import ListInfo
 from engines.common.clock import Clock
-from engines.common.documents import Reads, Scalar, Scope, Stored, StoreDenied, StoreError, StoreTimeout
+from engines.common.collection import Reads, Stored
+from engines.common.documents import Scalar, Scope, StoreDenied, StoreError, StoreTimeout
 from engines.nexus.backends.sink import SinkError
 
 Value = TypeVar("Value")

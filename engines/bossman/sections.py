@@ -23,7 +23,8 @@ from engines.bossman.parts import Read, bounded, first, latest_of, newest
 from engines.budget.cogs import Cogs, cogs
 from engines.budget.summary import BudgetSummaries
 from engines.common.clock import Clock, utc_now
-from engines.common.documents import Reads, Scope
+from engines.common.collection import Reads
+from engines.common.documents import Scope
 from engines.firearms.models import Licence
 from engines.firearms.rules import DANGEROUS_ACTIONS
 from engines.identity.models import Tenant

@@ -11,7 +11,8 @@ from engines.budget.models import USAGE_EVENTS, Rollup, UsageEvent, UsageEventBo
 from engines.budget.rollups import rollup_writes
 from engines.budget.summary import BudgetSummaries
 from engines.common.clock import Clock, utc_now
-from engines.common.documents import Collection, DocumentStore, Scalar, Scope
+from engines.common.collection import Collection
+from engines.common.documents import DocumentStore, Scalar, Scope
 from engines.common.errors import Conflict
 from engines.common.gates import ProviderGate
 from engines.common.identity import RequestContext

@@ -14,7 +14,8 @@ from engines.budget.models import DAYS, Dims, Rollup, dims_of
 from engines.budget.money import from_smallest
 from engines.budget.rollups import Tally, tally_of
 from engines.common.clock import Clock, utc_now
-from engines.common.documents import Address, Reads, Scalar, Scope, Span, Stored
+from engines.common.collection import Reads, Stored
+from engines.common.documents import Address, Scalar, Scope, Span
 from engines.common.errors import Unprocessable
 
 UNKNOWN = "unknown"

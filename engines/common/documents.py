@@ -1,4 +1,4 @@
-"""DocumentStore, the port to the database of state, and Collection[Model], its typed face.
+"""DocumentStore, the port to the database of state.
 
 A document belongs to one scope (tenant, env) or, for users and tenants themselves, to the whole
 system. The scope is a required argument of every call and the path is built in one function,
@@ -10,11 +10,8 @@ replaces another scope's document.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ValidationError
-
-Model = TypeVar("Model", bound=BaseModel)
 Scalar = str | bool | int
 
 MAX_ID_BYTES = 1500
@@ -240,120 +237,3 @@ class DocumentStore(Protocol):
     async def close(self) -> None:
         """Close connections; idempotent."""
         ...
-
-
-@dataclass(frozen=True)
-class Stored(Generic[Model]):
-    """A record and its storage time (UTC)."""
-
-    record: Model
-    stored_at: datetime
-
-
-class Reads(Protocol[Model]):
-    """The reading half of Collection: all that a dashboard gets to hold."""
-
-    @property
-    def source(self) -> str:
-        """Which store the records live in: firestore or memory."""
-        ...
-
-    async def get(self, scope: Scope, key: str) -> Stored[Model] | None:
-        """The record, or None. Raises StoreError."""
-        ...
-
-    async def find(
-        self,
-        scope: Scope,
-        where: Mapping[str, Scalar] | None = None,
-        *,
-        order_by: str | None = None,
-        limit: int | None = None,
-        span: Span | None = None,
-    ) -> list[Stored[Model]]:
-        """Records whose fields equal ``where``; ``order_by="-field"`` is newest first. Raises StoreError."""
-        ...
-
-    async def count(self, scope: Scope, where: Mapping[str, Scalar] | None = None) -> int:
-        """How many records have fields equal to ``where``. Raises StoreError."""
-        ...
-
-
-class Collection(Generic[Model]):
-    """Records of one model in one collection of a DocumentStore."""
-
-    def __init__(self, store: DocumentStore, address: Address, model: type[Model]) -> None:
-        self._store = store
-        self._address = address
-        self._model = model
-
-    @property
-    def source(self) -> str:
-        """Which store the records live in: firestore or memory."""
-        return self._store.source
-
-    async def get(self, scope: Scope, key: str) -> Stored[Model] | None:
-        """The record, or None when it does not exist in this scope. Raises StoreError."""
-        document = await self._store.get(self._address, scope, key)
-        return None if document is None else self._stored(document)
-
-    async def find(
-        self,
-        scope: Scope,
-        where: Mapping[str, Scalar] | None = None,
-        *,
-        order_by: str | None = None,
-        limit: int | None = None,
-        span: Span | None = None,
-    ) -> list[Stored[Model]]:
-        """Records whose fields equal ``where``; ``order_by="-field"`` is newest first. Raises StoreError."""
-        field = order_by.removeprefix("-") if order_by else None
-        descending = bool(order_by and order_by.startswith("-"))
-        documents = await self._store.scan(self._address, scope, where, field, descending, limit, span)
-        return [self._stored(document) for document in documents]
-
-    async def count(self, scope: Scope, where: Mapping[str, Scalar] | None = None) -> int:
-        """How many records have fields equal to ``where``. Raises StoreError."""
-        return await self._store.count(self._address, scope, where)
-
-    async def mutate(
-        self,
-        scope: Scope,
-        key: str,
-        change: Callable[[Model | None], Model],
-        also: Sequence[Write] = (),
-    ) -> Model:
-        """Read, change and write one record atomically; see DocumentStore.mutate."""
-
-        def change_fields(present: Fields | None) -> Fields:
-            return self._fields(change(None if present is None else self._record(present)))
-
-        return self._record(await self._store.mutate(self._address, scope, key, change_fields, also))
-
-    async def put(self, scope: Scope, key: str, record: Model) -> None:
-        """Store the whole record, replacing the scope's own. Raises KeyTaken, StoreError."""
-        await self._store.put(self.write(scope, key, record))
-
-    async def delete(self, scope: Scope, key: str) -> None:
-        """Delete the record if it exists. Raises StoreError."""
-        await self._store.delete(self._address, scope, key)
-
-    def write(self, scope: Scope, key: str, record: Model, *, create: bool = False) -> Write:
-        """The record as part of an atomic batch, for DocumentStore.put_all."""
-        return Write(self._address, scope, key, self._fields(record), create)
-
-    def _fields(self, record: Model) -> Fields:
-        try:
-            return record.model_dump()
-        except (ValueError, RecursionError) as error:
-            raise StoreRefused(f"{self.source}: the record is nested too deeply") from error
-
-    def _stored(self, document: Document) -> Stored[Model]:
-        return Stored(self._record(document.fields), document.stored_at)
-
-    def _record(self, fields: Fields) -> Model:
-        try:
-            return self._model.model_validate(fields)
-        except ValidationError as error:
-            words = f"{self.source}: a record in {self._address.name} does not have the expected shape"
-            raise StoreUnreadable(words) from error

@@ -1,7 +1,8 @@
 """Issuing, revoking and checking firearms licences."""
 
 from engines.common.clock import Clock, utc_now
-from engines.common.documents import Collection, DocumentStore, Scalar, Scope
+from engines.common.collection import Collection
+from engines.common.documents import DocumentStore, Scalar, Scope
 from engines.common.errors import Forbidden, NotFound
 from engines.common.identity import RequestContext
 from engines.firearms.models import FIREARMS_LICENCES, Level, Licence, LicenceBody, LicenceStatus

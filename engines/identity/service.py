@@ -3,7 +3,8 @@
 import hashlib
 
 from engines.common.clock import Clock, utc_now
-from engines.common.documents import SYSTEM, Collection, DocumentStore, KeyTaken
+from engines.common.collection import Collection
+from engines.common.documents import SYSTEM, DocumentStore, KeyTaken
 from engines.common.errors import BadRequest, Unauthorized
 from engines.common.storable import NotStorable, check_storable
 from engines.identity.models import (

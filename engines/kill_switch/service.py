@@ -1,7 +1,8 @@
 """Reading, setting and asking the kill switch."""
 
 from engines.common.clock import Clock, utc_now
-from engines.common.documents import Collection, DocumentStore, Scope
+from engines.common.collection import Collection
+from engines.common.documents import DocumentStore, Scope
 from engines.common.errors import Forbidden
 from engines.common.gates import LockGate
 from engines.common.identity import RequestContext

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from engines.common.clock import Clock, utc_now
-from engines.common.documents import Collection, DocumentStore, Scalar, Scope, Stored
+from engines.common.collection import Collection, Stored
+from engines.common.documents import DocumentStore, Scalar, Scope
 from engines.common.gates import LockGate
 from engines.common.identity import RequestContext
 from engines.kpi.models import (

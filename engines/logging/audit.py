@@ -15,7 +15,8 @@ from uuid import uuid4
 from pydantic import BaseModel
 
 from engines.common.clock import Clock, utc_now
-from engines.common.documents import SYSTEM, Address, Collection, DocumentStore, StoreError, Write
+from engines.common.collection import Collection
+from engines.common.documents import SYSTEM, Address, DocumentStore, StoreError, Write
 from engines.common.identity import RequestContext
 from engines.dataset.events.schemas import DatasetEvent
 from engines.logging.events import EventPipeline

@@ -1,6 +1,7 @@
 """Reading and setting training preferences."""
 
-from engines.common.documents import Collection, DocumentStore, Scalar, Scope
+from engines.common.collection import Collection
+from engines.common.documents import DocumentStore, Scalar, Scope
 from engines.common.errors import Unprocessable
 from engines.privacy.models import TENANT_WIDE, TRAINING_PREFERENCES, TrainingPreference
 from engines.privacy.rules import train_ok

@@ -1,7 +1,8 @@
 """Storing and reading SEO page configurations."""
 
 from engines.common.clock import Clock, utc_now
-from engines.common.documents import Collection, DocumentStore, Scope
+from engines.common.collection import Collection
+from engines.common.documents import DocumentStore, Scope
 from engines.common.gates import LockGate
 from engines.common.identity import RequestContext
 from engines.seo.models import SEO_PAGES, PageSeoBody, PageSeoConfig, page_key

@@ -3,7 +3,8 @@
 from typing import Any
 
 from engines.common.clock import Clock, utc_now
-from engines.common.documents import Collection, DocumentStore, Scalar, Scope
+from engines.common.collection import Collection
+from engines.common.documents import DocumentStore, Scalar, Scope
 from engines.common.errors import BadRequest, Conflict, NotFound
 from engines.common.identity import RequestContext
 from engines.logging.audit import Audit, AuditStatus, Change

@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 from engines.common.clock import Clock, utc_now
-from engines.common.documents import Collection, DocumentStore, Scope, StoreError
+from engines.common.collection import Collection
+from engines.common.documents import DocumentStore, Scope, StoreError
 from engines.common.gates import LockGate
 from engines.common.identity import RequestContext
 from engines.temperature.models import (

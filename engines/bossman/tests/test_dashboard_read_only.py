@@ -9,7 +9,7 @@ import pytest
 
 from engines.bossman.sections import DashboardReads
 from engines.budget.summary import BudgetSummaries
-from engines.common.documents import Reads
+from engines.common.collection import Reads
 from engines.nexus.backends.sink import SinkReads
 from tests.support.app import Login, MemoryKit
 

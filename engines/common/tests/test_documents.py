@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from engines.common.collection import Collection
 from engines.common.documents import (
     SYSTEM,
     Address,
-    Collection,
     Scope,
     StoreRefused,
     StoreUnreadable,

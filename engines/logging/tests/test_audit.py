@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from engines.common.documents import SYSTEM, Address, Collection, KeyTaken, Scope, StoreUnavailable
+from engines.common.collection import Collection
+from engines.common.documents import SYSTEM, Address, KeyTaken, Scope, StoreUnavailable
 from engines.common.identity import RequestContext
 from engines.dataset.events.schemas import DatasetEvent
 from engines.logging.audit import OUTBOX, Audit, Change, audit_event
