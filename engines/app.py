@@ -14,6 +14,7 @@ from engines.analytics.config_service import AnalyticsConfigService
 from engines.analytics.service import AnalyticsService
 from engines.bossman import routes as bossman_routes
 from engines.bossman.health import HealthChecks, SharedProbe
+from engines.bossman.readings import SharedReadings
 from engines.bossman.sections import DashboardReads
 from engines.budget import routes as budget_routes
 from engines.budget.service import BudgetService
@@ -214,5 +215,6 @@ def _dashboard_reads(services: Services, adapters: Adapters, delivery: Delivery)
         sink=adapters.sink,
         delivery_state=lambda: delivery.state,
         health=checks,
+        readings=SharedReadings(adapters.clock),
         clock=adapters.clock,
     )

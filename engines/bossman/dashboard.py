@@ -1,9 +1,9 @@
 """Assembly of the tenant dashboard: sections read in parallel, each reporting its own failure."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from engines.bossman import sections
 from engines.bossman.event_sink import indicator
@@ -21,12 +21,26 @@ from engines.bossman.models import (
 )
 from engines.bossman.parts import Part, Read, part
 from engines.bossman.sections import DashboardReads
-from engines.common.collection import Stored
+from engines.budget.cogs import Cogs
 from engines.common.documents import SYSTEM, Scope
 from engines.firearms.rules import DANGEROUS_ACTIONS
 from engines.identity.models import Tenant
+from engines.privacy.models import TrainingPreference
 
 Value = TypeVar("Value")
+
+
+class Source(Protocol):
+    """Where a section is read from."""
+
+    @property
+    def source(self) -> str:
+        """Which store it is: firestore or memory."""
+        ...
+
+    def changes(self, scope: Scope) -> int:
+        """How often this process wrote there."""
+        ...
 
 
 async def build(reads: DashboardReads, scope: Scope, surface: str, window_days: int) -> Dashboard:
@@ -36,36 +50,76 @@ async def build(reads: DashboardReads, scope: Scope, surface: str, window_days: 
     reports itself and the rest is served.
     """
 
-    def read(source: str, section: Awaitable[Read[Value]], neutral: Value) -> Awaitable[Part[Value]]:
-        return part(reads.clock, source, section, neutral)
+    def read(
+        section: Section,
+        sources: tuple[Source, ...],
+        call: Callable[[], Awaitable[Read[Value]]],
+        neutral: Value,
+        *how: Hashable,
+    ) -> Awaitable[Part[Value]]:
+        changes = tuple(source.changes(scope) for source in sources)
+        shared = reads.readings.get((section, scope, *how), changes, call)
+        return part(reads.clock, sources[0].source, shared, neutral)
 
+    no_prefs: list[TrainingPreference] = []
+    no_budget: tuple[BudgetSection, Cogs | None] = (BudgetSection(), None)
     around = asyncio.gather(
-        reads.tenants.get(SYSTEM, scope.tenant_id),
+        reads.readings.get(
+            ("tenant", scope.tenant_id), reads.tenants.changes(SYSTEM), lambda: sections.tenant(reads, scope)
+        ),
         reads.health.sink.result(),
         reads.health.all(),
         _events(reads, scope),
-        read(reads.preferences.source, sections.training_prefs(reads, scope), []),
-        read(reads.kill_switches.source, sections.kill_switch(reads, scope), None),
+        read(
+            "training_prefs",
+            (reads.preferences,),
+            lambda: sections.training_prefs(reads, scope),
+            no_prefs,
+        ),
+        read("kill_switch", (reads.kill_switches,), lambda: sections.kill_switch(reads, scope), None),
     )
     engines = asyncio.gather(
         read(
-            reads.snapshots.source,
-            sections.temperature(reads, scope, surface),
+            "temperature",
+            (reads.snapshots, reads.floors, reads.ceilings, reads.weights),
+            lambda: sections.temperature(reads, scope, surface),
             TemperatureSection(surface=surface),
+            surface,
         ),
         read(
-            reads.budget.source,
-            sections.budget(reads, scope, surface, window_days),
-            (BudgetSection(), None),
+            "budget",
+            (reads.budget,),
+            lambda: sections.budget(reads, scope, surface, window_days),
+            no_budget,
+            surface,
+            window_days,
         ),
-        read(reads.definitions.source, sections.kpi(reads, scope, surface), KpiSection()),
-        read(reads.locks.source, sections.strategy_locks(reads, scope), StrategyLocksSection()),
         read(
-            reads.licences.source,
-            sections.firearms(reads, scope),
+            "kpi",
+            (reads.definitions, reads.corridors),
+            lambda: sections.kpi(reads, scope, surface),
+            KpiSection(),
+            surface,
+        ),
+        read(
+            "strategy_locks",
+            (reads.locks,),
+            lambda: sections.strategy_locks(reads, scope),
+            StrategyLocksSection(),
+        ),
+        read(
+            "firearms",
+            (reads.licences,),
+            lambda: sections.firearms(reads, scope),
             FirearmsSection(dangerous_actions=DANGEROUS_ACTIONS),
         ),
-        read(reads.analytics.source, sections.analytics(reads, scope, surface), AnalyticsSection()),
+        read(
+            "analytics",
+            (reads.analytics, reads.analytics_configs, reads.seo_pages),
+            lambda: sections.analytics(reads, scope, surface),
+            AnalyticsSection(),
+            surface,
+        ),
     )
     temperature, budget, kpi, locks, firearms, analytics = await engines
     tenant, probe, health, events, preferences, kill_switch = await around
@@ -105,7 +159,7 @@ async def build(reads: DashboardReads, scope: Scope, surface: str, window_days: 
         kill_switch=kill_switch.value,
         generated_at=now,
         freshness=freshness,
-        health=_tenant_health(health, freshness, tenant, now),
+        health=_tenant_health(health, freshness, tenant.value, now),
         lists={name: info for found in parts.values() for name, info in found.lists.items()},
     )
 
@@ -122,9 +176,9 @@ async def _events(reads: DashboardReads, scope: Scope) -> Part[datetime | None]:
 
 
 def _tenant_health(
-    health: Health, freshness: dict[Section, Freshness], tenant: Stored[Tenant] | None, now: datetime
+    health: Health, freshness: dict[Section, Freshness], tenant: Tenant | None, now: datetime
 ) -> TenantHealth:
-    verdict = aggregate(freshness.values(), now - tenant.record.created_at if tenant else None)
+    verdict = aggregate(freshness.values(), now - tenant.created_at if tenant else None)
     as_check: dict[Status, CheckStatus] = {"stale": "fail", "unknown": "warn", "warn": "warn"}
     status = worst([health.status, as_check.get(verdict, "pass")])
     return TenantHealth(status=status, freshness=verdict, checks=health.checks)

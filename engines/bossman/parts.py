@@ -23,11 +23,15 @@ LIST_LIMIT = 200
 
 @dataclass(frozen=True)
 class Read(Generic[Value]):
-    """What reading a section brought: its value, its newest storage time, how its lists were bounded."""
+    """What reading a section brought: its value, its newest storage time, how its lists were bounded.
+
+    ``observed_at`` is when it was read; None stands for now.
+    """
 
     value: Value
     last_updated_at: datetime | None
     lists: dict[str, ListInfo] = field(default_factory=dict)
+    observed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ async def part(clock: Clock, source: str, read: Awaitable[Read[Value]], neutral:
         done = await read
     except (StoreError, SinkError) as error:
         return Part(neutral, Reading(source, clock(), failure=_failure(error)), failure=str(error))
-    return Part(done.value, Reading(source, clock(), done.last_updated_at), done.lists)
+    return Part(done.value, Reading(source, done.observed_at or clock(), done.last_updated_at), done.lists)
 
 
 async def bounded(

@@ -20,11 +20,12 @@ from engines.bossman.models import (
     TemperatureSection,
 )
 from engines.bossman.parts import Read, bounded, first, latest_of, newest
+from engines.bossman.readings import SharedReadings
 from engines.budget.cogs import Cogs, cogs
 from engines.budget.summary import BudgetSummaries
 from engines.common.clock import Clock, utc_now
 from engines.common.collection import Reads
-from engines.common.documents import Scope
+from engines.common.documents import SYSTEM, Scope
 from engines.firearms.models import Licence
 from engines.firearms.rules import DANGEROUS_ACTIONS
 from engines.identity.models import Tenant
@@ -64,7 +65,14 @@ class DashboardReads:
     sink: SinkReads
     delivery_state: Callable[[], DeliveryState]
     health: HealthChecks
+    readings: SharedReadings
     clock: Clock = utc_now
+
+
+async def tenant(reads: DashboardReads, scope: Scope) -> Read[Tenant | None]:
+    """The tenant's own record."""
+    found = await reads.tenants.get(SYSTEM, scope.tenant_id)
+    return Read(found.record if found else None, newest([found]))
 
 
 async def temperature(reads: DashboardReads, scope: Scope, surface: str) -> Read[TemperatureSection]:

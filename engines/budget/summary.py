@@ -94,6 +94,10 @@ class BudgetSummaries:
         """Which store the sums are read from: firestore or memory."""
         return self._rollups(DAYS).source
 
+    def changes(self, scope: Scope) -> int:
+        """How often this process recorded usage in the scope."""
+        return self._rollups(DAYS).changes(scope)
+
     async def totals(self, scope: Scope, surface: str | None, window_days: int) -> Totals:
         """Exact sums of [now - window_days, now], both included; of one surface or of all."""
         now = self._clock()

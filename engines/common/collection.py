@@ -39,6 +39,10 @@ class Reads(Protocol[Model]):
         """Which store the records live in: firestore or memory."""
         ...
 
+    def changes(self, scope: Scope) -> int:
+        """How often this process wrote to the collection in the scope."""
+        ...
+
     async def get(self, scope: Scope, key: str) -> Stored[Model] | None:
         """The record, or None. Raises StoreError."""
         ...
@@ -72,6 +76,10 @@ class Collection(Generic[Model]):
     def source(self) -> str:
         """Which store the records live in: firestore or memory."""
         return self._store.source
+
+    def changes(self, scope: Scope) -> int:
+        """See DocumentStore.changes."""
+        return self._store.changes(self._address, scope)
 
     async def get(self, scope: Scope, key: str) -> Stored[Model] | None:
         """The record, or None when it does not exist in this scope. Raises StoreError."""

@@ -171,6 +171,10 @@ class DocumentStore(Protocol):
         """Which kind of store this is."""
         ...
 
+    def changes(self, address: Address, scope: Scope) -> int:
+        """How often this process wrote to the collection in the scope: while it stays, so do its reads."""
+        ...
+
     async def get(self, address: Address, scope: Scope, key: str) -> Document | None:
         """The document, or None when it does not exist in this scope or no document can have the key."""
         ...

@@ -37,6 +37,7 @@ from engines.common.documents import (
     without_increments,
 )
 from engines.common.storable import NotStorable, check_storable
+from engines.storage.changes import Changes
 from engines.storage.firestore_client import DENIED, TIMED_OUT, UNREACHABLE, cause
 
 CALL_SECONDS = 3.0
@@ -48,6 +49,9 @@ WRITES_PER_SECOND = 250
 MUTATE_ATTEMPTS = 12
 STORED_AT = "_stored_at"
 """Field with the server's time of the write: unlike update_time, an export keeps it."""
+
+NOT_STORABLE = "the record is too large or malformed"
+NOT_ASKABLE = "a value asked for is too long (1,500 bytes) or malformed"
 
 Result = TypeVar("Result")
 DocumentSnapshot: TypeAlias = AnySnapshot[Any]
@@ -62,6 +66,11 @@ class FirestoreDocumentStore:
 
     def __init__(self, client: firestore.AsyncClient) -> None:
         self._client = client
+        self._changes = Changes()
+
+    def changes(self, address: Address, scope: Scope) -> int:
+        """See DocumentStore.changes."""
+        return self._changes.of(address, scope)
 
     async def get(self, address: Address, scope: Scope, key: str) -> Document | None:
         """See DocumentStore.get."""
@@ -80,13 +89,17 @@ class FirestoreDocumentStore:
     async def put_all(self, writes: Sequence[Write]) -> None:
         """See DocumentStore.put_all."""
         bound = CALL_SECONDS + len(writes) / WRITES_PER_SECOND
-        await self._until_unchanged(lambda: self._commit_all(writes, bound), f"{len(writes)} writes", bound)
+        with self._changes.counted((write.address, write.scope) for write in writes):
+            await self._until_unchanged(
+                lambda: self._commit_all(writes, bound), f"{len(writes)} writes", bound
+            )
 
     async def delete(self, address: Address, scope: Scope, key: str) -> None:
         """See DocumentStore.delete."""
         if await self.get(address, scope, key):
-            async with _translated():
-                await self._reference(address, scope, key).delete(retry=None, timeout=CALL_SECONDS)
+            with self._changes.counted([(address, scope)]):
+                async with _translated():
+                    await self._reference(address, scope, key).delete(retry=None, timeout=CALL_SECONDS)
 
     async def scan(
         self,
@@ -108,13 +121,13 @@ class FirestoreDocumentStore:
             query = query.order_by(order_by, direction=direction)
         if limit is not None:
             query = query.limit(limit)
-        async with _translated():
+        async with _translated(refusal=NOT_ASKABLE):
             return [_document(snapshot) async for snapshot in query.stream(retry=None, timeout=CALL_SECONDS)]
 
     async def count(self, address: Address, scope: Scope, where: Mapping[str, Scalar] | None = None) -> int:
         """See DocumentStore.count."""
         counting = self._query(address, scope, where).count()
-        async with _translated():
+        async with _translated(refusal=NOT_ASKABLE):
             [[result]] = await counting.get(retry=None, timeout=CALL_SECONDS)
         return int(result.value)
 
@@ -138,7 +151,9 @@ class FirestoreDocumentStore:
             await batch.commit(retry=None, timeout=CALL_SECONDS)
             return fields
 
-        return await self._until_unchanged(attempt, address.name)
+        places = [(address, scope), *((write.address, write.scope) for write in also)]
+        with self._changes.counted(places):
+            return await self._until_unchanged(attempt, address.name)
 
     async def ping(self) -> None:
         """See DocumentStore.ping."""
@@ -241,7 +256,7 @@ def _document(snapshot: DocumentSnapshot) -> Document:
 
 
 @asynccontextmanager
-async def _translated(bound: float = CALL_SECONDS) -> AsyncIterator[None]:
+async def _translated(bound: float = CALL_SECONDS, refusal: str = NOT_STORABLE) -> AsyncIterator[None]:
     """Bound the call in time and raise the port's errors instead of the SDK's."""
     try:
         async with asyncio.timeout(bound):
@@ -255,4 +270,4 @@ async def _translated(bound: float = CALL_SECONDS) -> AsyncIterator[None]:
     except UNREACHABLE as error:
         raise StoreUnavailable(f"firestore: {cause(error)}") from error
     except exceptions.InvalidArgument as error:
-        raise StoreRefused("firestore: the record is too large or malformed") from error
+        raise StoreRefused(f"firestore: {refusal}") from error

@@ -26,6 +26,7 @@ from engines.common.documents import (
     without_increments,
 )
 from engines.common.storable import NotStorable, check_storable
+from engines.storage.changes import Changes
 
 
 class MemoryDocumentStore:
@@ -35,7 +36,12 @@ class MemoryDocumentStore:
 
     def __init__(self, clock: Clock = utc_now) -> None:
         self._clock = clock
+        self._changes = Changes()
         self._collections: dict[str, dict[str, Document]] = {}
+
+    def changes(self, address: Address, scope: Scope) -> int:
+        """See DocumentStore.changes."""
+        return self._changes.of(address, scope)
 
     async def get(self, address: Address, scope: Scope, key: str) -> Document | None:
         """See DocumentStore.get."""
@@ -54,13 +60,15 @@ class MemoryDocumentStore:
         """See DocumentStore.put_all."""
         for write in writes:
             self._check(write)
-        for write in writes:
-            self._store(write)
+        with self._changes.counted((write.address, write.scope) for write in writes):
+            for write in writes:
+                self._store(write)
 
     async def delete(self, address: Address, scope: Scope, key: str) -> None:
         """See DocumentStore.delete."""
         if await self.get(address, scope, key):
-            del self._documents(address, scope)[document_path(address, scope, key)[1]]
+            with self._changes.counted([(address, scope)]):
+                del self._documents(address, scope)[document_path(address, scope, key)[1]]
 
     async def scan(
         self,

@@ -345,3 +345,25 @@ class DocumentStoreContract:
         with pytest.raises((KeyTaken, StoreUnavailable)):
             await store.mutate(address, A, "x", lambda _: {"n": 2}, also=beside)
         assert found(await store.get(address, A, "x")).fields["n"] == 1
+
+    async def test_every_write_counts_as_a_change_of_its_collection_and_scope(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        other = Address(f"{address.name}_other")
+        seen = [store.changes(address, A)]
+        await store.put(write(address, A, "x", n=1))
+        seen.append(store.changes(address, A))
+        await store.put_all([write(address, A, "y", n=1), write(other, A, "y", n=1)])
+        seen.append(store.changes(address, A))
+        await store.mutate(address, A, "x", lambda _: {"n": 2}, [write(other, A, "z", create=True)])
+        seen.append(store.changes(address, A))
+        await store.delete(address, A, "x")
+        seen.append(store.changes(address, A))
+        assert seen == [0, 1, 2, 3, 4]
+        assert (store.changes(other, A), store.changes(address, A_STAGING)) == (2, 0)
+
+    async def test_a_read_is_no_change(self, store: DocumentStore, address: Address) -> None:
+        await store.get(address, A, "x")
+        await store.scan(address, A)
+        await store.count(address, A)
+        assert store.changes(address, A) == 0

@@ -20,3 +20,9 @@ class TestFirestoreDocumentStore(DocumentStoreContract):
     ) -> None:
         with pytest.raises(StoreRefused, match="too large"):
             await store.put(Write(address, Scope("t_a", "dev"), "x", {"text": "x" * 1_100_000}))
+
+    async def test_a_value_too_long_to_be_asked_for_says_so(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        with pytest.raises(StoreRefused, match="asked for is too long"):
+            await store.scan(address, Scope("t_a", "dev"), {"name": "x" * 3_000})

@@ -23,6 +23,9 @@ class FaultyStore:
         self.inner = inner
         self.faults: Faults = {}
 
+    def changes(self, address: Address, scope: Scope) -> int:
+        return self.inner.changes(address, scope)
+
     async def get(self, address: Address, scope: Scope, key: str) -> Document | None:
         self._check("get", address.name)
         return await self.inner.get(address, scope, key)

@@ -221,3 +221,19 @@ async def test_a_record_of_another_shape_makes_its_section_unknown_and_the_rest_
     shown = await dashboard(faulty, owner)
     assert verdicts(shown)[section] == ("unknown", "read_error")
     assert shown["event_sink"]["status"] == "up"
+
+
+async def test_a_fault_and_its_recovery_show_two_seconds_after_a_shared_reading(
+    faulty: MemoryKit, owner: Login
+) -> None:
+    async def status() -> str:
+        return str((await dashboard(faulty, owner))["freshness"]["training_prefs"]["reason"])
+
+    seen = [await status()]
+    faulty.store.faults[f"scan {TRAINING_PREFERENCES.name}"] = StoreTimeout("memory: away")
+    seen.append(await status())
+    faulty.clock.advance(seconds=2)
+    seen.append(await status())
+    faulty.store.faults.clear()
+    seen.append(await status())
+    assert seen == ["no_records", "no_records", "read_timeout", "no_records"]

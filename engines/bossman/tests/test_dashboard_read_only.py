@@ -14,7 +14,7 @@ from engines.nexus.backends.sink import SinkReads
 from tests.support.app import Login, MemoryKit
 
 READERS = {
-    Reads: {"source", "get", "find", "count"},
+    Reads: {"source", "changes", "get", "find", "count"},
     SinkReads: {"describe", "latest", "probe", "scan"},
 }
 """All that the reading protocols offer. A writer among them would be a new name here."""
@@ -50,11 +50,11 @@ def test_every_store_and_sink_the_dashboard_holds_is_typed_as_a_reader() -> None
         "kill_switches",
     }
     assert origins["sink"] is SinkReads
-    assert set(origins) == readers | {"sink", "budget", "delivery_state", "health", "clock"}
+    assert set(origins) == readers | {"sink", "budget", "delivery_state", "health", "readings", "clock"}
 
 
 def test_budget_summaries_offer_no_writer() -> None:
-    assert offered(BudgetSummaries) == {"source", "totals", "summary", "summaries", "newest"}
+    assert offered(BudgetSummaries) == {"source", "changes", "totals", "summary", "summaries", "newest"}
     held = get_type_hints(BudgetSummaries.__init__)["rollups"]
     assert get_origin(get_args(held)[-1]) is Reads
 
