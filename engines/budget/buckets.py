@@ -1,9 +1,10 @@
 """Time cut into days, hours and instants (UTC), and a window covered by few of them.
 
 A day's roll-up tells its hours apart, an hour's its minutes; an instant is one exact time. So a window is
-whole hours, the minutes of its first and last hour, and the instants of its first and last minute. Roll-ups
-of hours lie in a collection of their day, those of instants in one of their minute: what is read at the
-edges of a window stays small however much is kept.
+whole hours, the minutes of its first and last hour, and the instants of its first and last minute. Each hour
+has a collection of its own, and each minute one for its instants: what is read at the edges of a window stays
+small however much is kept. Their times are in the collections' ids, since Firestore indexes all collections
+of one id together, and its stand-in reads them all.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from engines.budget.models import DAYS, Level
+from engines.budget.models import DAYS, USAGE, Level
 from engines.common.documents import Address, Span
 
 TICK = timedelta(microseconds=1)
@@ -23,7 +24,10 @@ SLOTS: dict[Level, timedelta] = {"day": timedelta(hours=1), "hour": timedelta(mi
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of a window that is made of whole slots of one level, all in one collection."""
+    """A stretch of a window that is made of whole slots of one level, all in one collection.
+
+    Days share their collection; that of an hour or of a minute's instants holds little else than the part.
+    """
 
     level: Level
     start: datetime
@@ -61,8 +65,9 @@ def rollups_of(level: Level, moment: datetime) -> Address:
     """Where the roll-up of the moment's bucket lies."""
     if level == "day":
         return DAYS
-    hours = f"{DAYS.name}/{moment.date().isoformat()}/hours"
-    return Address(hours if level == "hour" else f"{hours}/{moment:%H}/minutes/{moment:%M}/instants")
+    of_hour, of_minute = len("2026-03-01T12"), len("2026-03-01T12:34")
+    time = moment.isoformat()[: of_hour if level == "hour" else of_minute]
+    return Address(f"{USAGE}/{level}s_{time}")
 
 
 def inclusive(start: datetime, end: datetime) -> Span:

@@ -11,9 +11,10 @@ from engines.budget.money import check_cost
 from engines.common.clock import GivenTime
 from engines.common.documents import Address
 
-USAGE_EVENTS = Address("budget_usage/{tenant}_{env}/events")
-DAYS = Address("budget_usage/{tenant}_{env}/days")
-"""The roll-ups of days; those of hours and instants lie below their day, see ``buckets``."""
+USAGE = "budget_usage/{tenant}_{env}"
+USAGE_EVENTS = Address(f"{USAGE}/events")
+DAYS = Address(f"{USAGE}/days")
+"""The roll-ups of days; those of hours and instants lie beside them, see ``buckets``."""
 
 MAX_ITEMS = 500
 """Most events of one request: with a roll-up per level each they fill one atomic batch."""

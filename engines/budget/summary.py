@@ -9,13 +9,13 @@ from decimal import Decimal
 
 from pydantic import BaseModel
 
-from engines.budget.buckets import TICK, cover
+from engines.budget.buckets import TICK, Part, cover
 from engines.budget.models import DAYS, Dims, Rollup, dims_of
 from engines.budget.money import from_smallest
 from engines.budget.rollups import Tally, tally_of
 from engines.common.clock import Clock, utc_now
 from engines.common.collection import Reads, Stored
-from engines.common.documents import Address, Scalar, Scope, Span
+from engines.common.documents import Address, Scalar, Scope
 from engines.common.errors import Unprocessable
 
 UNKNOWN = "unknown"
@@ -102,7 +102,7 @@ class BudgetSummaries:
         """Exact sums of [now - window_days, now], both included; of one surface or of all."""
         now = self._clock()
         parts = list(cover(now - timedelta(days=window_days), now))
-        read = await asyncio.gather(*(self._read(scope, surface, part.address, part.span) for part in parts))
+        read = await asyncio.gather(*(self._read(scope, surface, part) for part in parts))
         by_dims: dict[Dims, Tally] = defaultdict(Tally)
         for part, found in zip(parts, read, strict=True):
             for stored in found:
@@ -129,15 +129,18 @@ class BudgetSummaries:
     async def newest(self, scope: Scope, surface: str | None) -> datetime | None:
         """When usage was last stored, as far as it is dated within the last 90 days and not after today."""
         now = self._clock()
-        span = Span(now - timedelta(days=MAX_WINDOW_DAYS), now + TICK)
-        found = await self._read(scope, surface, DAYS, span)
+        days = Part("day", now - timedelta(days=MAX_WINDOW_DAYS), now + TICK)
+        found = await self._read(scope, surface, days)
         return max((stored.stored_at for stored in found), default=None)
 
-    async def _read(
-        self, scope: Scope, surface: str | None, address: Address, span: Span
-    ) -> list[Stored[Rollup]]:
+    async def _read(self, scope: Scope, surface: str | None, part: Part) -> list[Stored[Rollup]]:
+        """Roll-ups with slots in the part; those of an hour or a minute come whole."""
         where: dict[str, Scalar] = {} if surface is None else {"surface": surface}
-        return await self._rollups(address).find(scope, where, order_by="start", span=span)
+        rollups = self._rollups(part.address)
+        if part.level == "day":
+            return await rollups.find(scope, where, order_by="start", span=part.span)
+        # A span would need a composite index for the id of each hour's and minute's collection.
+        return await rollups.find(scope, where)
 
 
 def check_group_by(group_by: str) -> None:

@@ -236,6 +236,11 @@ async def test_events_of_one_bucket_are_one_write_per_level() -> None:
     ]
 
 
+def test_each_hour_and_minute_has_a_collection_id_of_its_own() -> None:
+    names = [rollups_of(level, NOW).name.removeprefix("budget_usage/{tenant}_{env}/") for level in SLOTS]
+    assert names == ["days", "hours_2026-03-01T12", "instants_2026-03-01T12:34"]
+
+
 def test_500_events_that_differ_in_everything_fit_into_one_batch() -> None:
     head = {"id": "e", "tenant_id": "t_acme", "env": "dev", "provider": "p"}
     apart = [head | {"tool_id": str(n), "created_at": NOW - n * DAY} for n in range(500)]
