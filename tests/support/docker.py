@@ -88,12 +88,13 @@ class Firestore:
 
 
 @contextmanager
-def firestore() -> Iterator[Firestore]:
-    """Start the kit's own Firestore image; its log is kept under test-output."""
+def firestore(**variables: str) -> Iterator[Firestore]:
+    """Start the kit's own Firestore image with ``variables``; its log is kept under test-output."""
     port = free_port()
     container = DockerContainer(f"{TEST_PROJECT}-firestore").with_tmpfs_mount("/tmp")
     data = Mount("/data", None, type="volume")
     container.with_kwargs(read_only=True, mounts=[data], labels={TEST_PROJECT: "1"})
+    container.with_envs(**variables)
     # The library's own way to bind a port opens it to the network.
     ports: dict[str, Any] = container.ports
     ports["8080/tcp"] = ("127.0.0.1", port)
