@@ -251,8 +251,9 @@ def _fields(snapshot: DocumentSnapshot) -> Fields:
 
 
 def _document(snapshot: DocumentSnapshot) -> Document:
-    raw = snapshot.to_dict() or {}
-    return Document(_fields(snapshot), raw.get(STORED_AT) or snapshot.update_time)
+    fields = snapshot.to_dict() or {}
+    stored_at = fields.pop(STORED_AT, None) or snapshot.update_time
+    return Document(fields, stored_at)
 
 
 @asynccontextmanager
