@@ -21,8 +21,9 @@ from engines.bossman.models import (
 )
 from engines.bossman.parts import Read, bounded, first, latest_of, newest
 from engines.bossman.readings import SharedReadings
+from engines.budget.cogs import WINDOW_DAYS as COGS_WINDOW_DAYS
 from engines.budget.cogs import Cogs, cogs
-from engines.budget.summary import BudgetSummaries
+from engines.budget.summary import MAX_WINDOW_DAYS, BudgetSummaries
 from engines.common.clock import Clock, utc_now
 from engines.common.collection import Reads
 from engines.common.documents import SYSTEM, Scope
@@ -100,13 +101,13 @@ async def budget(
     reads: DashboardReads, scope: Scope, surface: str, window_days: int
 ) -> Read[tuple[BudgetSection, Cogs | None]]:
     """Summaries of the surface in the window, and the cost of goods of all surfaces."""
-    (by_provider, by_model, by_tool_type), cost, newest_at = await asyncio.gather(
-        reads.budget.summaries(scope, surface, window_days, BUDGET_GROUPS),
-        cogs(reads.budget, scope),
-        reads.budget.newest(scope, surface),
-    )
+    # The longest window any summary has: what is newest in it counts as the newest.
+    windows = (window_days, COGS_WINDOW_DAYS, MAX_WINDOW_DAYS)
+    usage = await reads.budget.usage(scope, None, windows)
+    totals = usage.totals(window_days, surface)
+    by_provider, by_model, by_tool_type = (totals.summary(name) for name in BUDGET_GROUPS)
     section = BudgetSection(by_provider=by_provider, by_model=by_model, by_tool_type=by_tool_type)
-    return Read((section, cost), newest_at)
+    return Read((section, cogs(usage.totals(COGS_WINDOW_DAYS))), usage.newest(surface))
 
 
 async def kpi(reads: DashboardReads, scope: Scope, surface: str) -> Read[KpiSection]:

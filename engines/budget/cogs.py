@@ -7,8 +7,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from engines.budget.models import UsageEvent
-from engines.budget.summary import BudgetSummaries, BudgetSummary, Group
-from engines.common.documents import Scope
+from engines.budget.summary import BudgetSummary, Group, Totals
 
 WINDOW_DAYS = 30
 AZURE = "azure"
@@ -39,11 +38,8 @@ class Cogs(BaseModel):
     model_summary: BudgetSummary
 
 
-async def cogs(
-    summaries: BudgetSummaries, scope: Scope, credit_priors: Mapping[str, Decimal] | None = None
-) -> Cogs:
-    """Read once and group twice. ``credit_priors``: dollars by lower-case provider. Raises StoreError."""
-    totals = await summaries.totals(scope, None, WINDOW_DAYS)
+def cogs(totals: Totals, credit_priors: Mapping[str, Decimal] | None = None) -> Cogs:
+    """Group the totals of WINDOW_DAYS twice. ``credit_priors``: dollars by lower-case provider."""
     priors = credit_priors or {}
     providers: dict[str, UnconfiguredCogs | ProviderCogs] = {
         name: _provider(group, priors.get(name.lower())) for name, group in totals.groups("provider").items()

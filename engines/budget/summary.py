@@ -3,9 +3,10 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 
 from pydantic import BaseModel
 
@@ -82,6 +83,34 @@ class Totals:
         return names.get(group_by) or UNKNOWN
 
 
+@dataclass(frozen=True)
+class Usage:
+    """Roll-ups for windows that end at ``now``, of one surface or of all: read once, summed in any way."""
+
+    scope: Scope
+    now: datetime
+    rollups: Mapping[Address, Sequence[Stored[Rollup]]]
+
+    def totals(self, window_days: int, surface: str | None = None) -> Totals:
+        """Exact sums of [now - window_days, now], both included; of ``surface`` or of all that was read."""
+        by_dims: dict[Dims, Tally] = defaultdict(Tally)
+        for part in cover(self.now - timedelta(days=window_days), self.now):
+            for rollup in self._of(part.address, surface):
+                tally = tally_of(rollup.record, part)
+                by_dims[dims_of(rollup.record)].add(tally.count, tally.smallest)
+        # A day at the edge may have nothing but hours outside the window.
+        used = {dims: tally for dims, tally in by_dims.items() if tally.count}
+        return Totals(self.scope, window_days, used)
+
+    def newest(self, surface: str | None = None) -> datetime | None:
+        """When usage was last stored, as far as it is dated in the windows."""
+        return max((rollup.stored_at for rollup in self._of(DAYS, surface)), default=None)
+
+    def _of(self, address: Address, surface: str | None) -> list[Stored[Rollup]]:
+        found = self.rollups[address]
+        return [rollup for rollup in found if surface is None or rollup.record.surface == surface]
+
+
 class BudgetSummaries:
     """Reads sums of usage; cannot write. Every call may raise StoreError."""
 
@@ -98,40 +127,25 @@ class BudgetSummaries:
         """How often this process recorded usage in the scope."""
         return self._rollups(DAYS).changes(scope)
 
-    async def totals(self, scope: Scope, surface: str | None, window_days: int) -> Totals:
-        """Exact sums of [now - window_days, now], both included; of one surface or of all."""
+    async def usage(self, scope: Scope, surface: str | None, windows_days: Sequence[int]) -> Usage:
+        """What sums of the windows need, each collection read once."""
         now = self._clock()
-        parts = list(cover(now - timedelta(days=window_days), now))
-        read = await asyncio.gather(*(self._read(scope, surface, part) for part in parts))
-        by_dims: dict[Dims, Tally] = defaultdict(Tally)
-        for part, found in zip(parts, read, strict=True):
-            for stored in found:
-                tally = tally_of(stored.record, part)
-                by_dims[dims_of(stored.record)].add(tally.count, tally.smallest)
-        # A day at the edge may have nothing but hours outside the window.
-        return Totals(scope, window_days, {dims: tally for dims, tally in by_dims.items() if tally.count})
+        parts: dict[Address, Part] = {}
+        for part in chain(*(cover(now - timedelta(days=days), now) for days in windows_days)):
+            widest = parts.setdefault(part.address, part)
+            start, end = min(part.start, widest.start), max(part.end, widest.end)
+            parts[part.address] = replace(widest, start=start, end=end)
+        # Today's roll-up counts as the newest also in the day's first hour, of which no sum needs it.
+        parts[DAYS] = replace(parts[DAYS], end=now + TICK)
+        read = await asyncio.gather(*(self._read(scope, surface, part) for part in parts.values()))
+        return Usage(scope, now, dict(zip(parts, read, strict=True)))
 
     async def summary(
         self, scope: Scope, surface: str | None, window_days: int, group_by: str
     ) -> BudgetSummary:
         """The window's usage, grouped. Raises Unprocessable for a field that makes no groups."""
-        return (await self.summaries(scope, surface, window_days, [group_by]))[0]
-
-    async def summaries(
-        self, scope: Scope, surface: str | None, window_days: int, group_bys: Sequence[str]
-    ) -> list[BudgetSummary]:
-        """The window's usage grouped in several ways, for the price of one."""
-        for group_by in group_bys:
-            check_group_by(group_by)
-        totals = await self.totals(scope, surface, window_days)
-        return [totals.summary(group_by) for group_by in group_bys]
-
-    async def newest(self, scope: Scope, surface: str | None) -> datetime | None:
-        """When usage was last stored, as far as it is dated within the last 90 days and not after today."""
-        now = self._clock()
-        days = Part("day", now - timedelta(days=MAX_WINDOW_DAYS), now + TICK)
-        found = await self._read(scope, surface, days)
-        return max((stored.stored_at for stored in found), default=None)
+        check_group_by(group_by)
+        return (await self.usage(scope, surface, [window_days])).totals(window_days).summary(group_by)
 
     async def _read(self, scope: Scope, surface: str | None, part: Part) -> list[Stored[Rollup]]:
         """Roll-ups with slots in the part; those of an hour or a minute come whole."""

@@ -102,7 +102,7 @@ COSTS = st.one_of(
     st.sampled_from(["0.1", "0.2", "-0.3", "1e-27", "1e12"]).map(Decimal),
 )
 MOMENTS = st.one_of(
-    st.datetimes(datetime(2026, 1, 1), datetime(2026, 4, 30), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.datetimes(datetime(2026, 1, 1), datetime(2026, 4, 30), timezones=st.just(UTC)),  # noqa: DTZ001 - `timezones` gives them one
     st.just(datetime(2026, 3, 1, tzinfo=UTC)),
     st.just(datetime(2026, 3, 1, 12, tzinfo=UTC)),
     st.just(datetime(2026, 3, 1, 12, 34, tzinfo=UTC)),
@@ -154,7 +154,7 @@ async def test_a_summary_is_the_plain_sum_of_the_windows_events(
 
 
 @given(
-    st.datetimes(datetime(2024, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.datetimes(datetime(2024, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001 - `timezones` gives them one
     st.integers(1, 90),
 )
 def test_the_parts_cover_the_window_once_and_whole_buckets_are_whole(now: datetime, days: int) -> None:
@@ -212,13 +212,16 @@ async def test_reading_a_summary_costs_the_same_however_many_events_there_are(su
     assert read[0][0] <= 5
 
 
-async def test_several_groupings_are_read_once() -> None:
+async def test_several_windows_surfaces_and_groupings_are_read_once() -> None:
     book = Book()
-    await book.record({"cost": "1", "tool_type": "x"}, {"cost": "2", "created_at": NOW - DAY / 2})
+    earlier = {"cost": "2", "created_at": NOW - 9 * DAY, "surface": "s"}
+    await book.record({"cost": "1", "tool_type": "x"}, earlier)
     book.store.scans = 0
-    both = await book.budget.summaries.summaries(CONTEXT.scope, None, 7, ["provider", "tool_type"])
-    assert book.store.scans <= 5
-    assert both == [await book.summary(7), await book.summary(7, "tool_type")]
+    usage = await book.budget.summaries.usage(CONTEXT.scope, None, [7, 30])
+    assert book.store.scans <= 7
+    for days in (7, 30):
+        assert usage.totals(days).summary("tool_type") == await book.summary(days, "tool_type")
+        assert usage.totals(days, "s").summary("provider") == await book.summary(days, surface="s")
 
 
 async def test_events_of_one_bucket_are_one_write_per_level() -> None:
