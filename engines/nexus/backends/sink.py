@@ -111,8 +111,8 @@ class EventSink(SinkReads, Protocol):
         """Store up to 500 events durably; returns one receipt per event, in order.
 
         Writing an id again that the tenant has already leaves the first record as it is (``duplicate``; a
-        sink that cannot always know answers ``stored``). Either way reading back shows one record, the one
-        with the oldest ``ingested_at``.
+        sink that cannot always know answers ``stored`` and reads back the one with the oldest time). Either
+        way reading back shows one record.
         An event that can never be stored gets a receipt with SinkPermanent and does not stop the others.
         Raises SinkRetryable or SinkMisconfigured when it is not known that the batch is stored; the same
         batch may then be written again.

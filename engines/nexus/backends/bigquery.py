@@ -1,0 +1,217 @@
+"""The BigQuery sink: one table for all tenants, streamed into with ``insertAll``.
+
+The table, never the dataset, is created by the first write of a process. Once a process has met the
+table its loss is an error, of probe, reads and writes alike, until it is restored or the process is
+started again: a table that came back empty by itself would hide what is gone.
+
+BigQuery drops a repeated insertId for about a minute and only as best effort. So ``stored`` may be
+answered for a duplicate, and readers show one record per tenant and event_id, the oldest. They look no
+further back for it than they read: ``scan`` to ``since``, ``latest`` to the start of its window.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, time, timedelta
+from itertools import chain
+from typing import Any, TypeVar, TypeVarTuple
+
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+from pydantic import ValidationError
+
+from engines.common.clock import Clock, utc_now
+from engines.common.storable import NotStorable
+from engines.nexus.backends.bigquery_client import BUSY, NO_RETRY, open_client, translated
+from engines.nexus.backends.bigquery_rows import Row, requests_of, to_envelope, to_row
+from engines.nexus.backends.bigquery_table import EventTable
+from engines.nexus.backends.sink import (
+    Envelope,
+    SinkDescription,
+    SinkError,
+    SinkPermanent,
+    SinkRetryable,
+    WriteReceipt,
+)
+
+WRITE_SECONDS = 4.0
+PROBE_SECONDS = 2.0
+READ_SECONDS = 4.0
+SCAN_SECONDS = 30.0
+PAGE = 500
+THREADS = 8
+WINDOWS = (timedelta(days=1), timedelta(days=30))
+"""How far back ``latest`` looks before it reads everything. No window has an end: a future time shows."""
+
+FIRST_OF_EACH_ID = """
+SELECT * FROM `{table}` WHERE tenantId = @tenant AND ingested_at >= @since
+QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY ingested_at) = 1"""
+LATEST = f"SELECT MAX(ingested_at) AS newest FROM ({FIRST_OF_EACH_ID}) WHERE env = @env"
+SCAN = f"SELECT * FROM ({FIRST_OF_EACH_ID}) WHERE env = @env ORDER BY ingested_at, event_id"
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
+Refusals = dict[int, SinkError]
+
+
+def open_bigquery(project: str, dataset: str, table: str, emulator_host: str | None) -> "BigQuerySink":
+    """Open the sink on ``project.dataset.table``; against ``emulator_host`` (with scheme) when given.
+
+    Nothing is sent yet. The caller closes it.
+    """
+    client = open_client(project, emulator_host)
+    return BigQuerySink(client, dataset, table, stand_in=emulator_host is not None)
+
+
+class BigQuerySink:
+    """Events in one BigQuery table. It owns the client: close closes it."""
+
+    def __init__(
+        self, client: bigquery.Client, dataset: str, table: str, *, stand_in: bool, clock: Clock = utc_now
+    ) -> None:
+        self._client = client
+        self._stand_in = stand_in
+        self._clock = clock
+        self._table = EventTable(client, dataset, table)
+        self._target = self._table.name
+        self._prepared = False
+        self._preparing = asyncio.Lock()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="bigquery")
+
+    def describe(self) -> SinkDescription:
+        """See SinkReads.describe."""
+        return SinkDescription("bigquery", type(self).__name__, self._target, self._stand_in)
+
+    async def write(self, batch: Sequence[Envelope]) -> list[WriteReceipt]:
+        """See EventSink.write. A batch is one request, or more where it is too large for one."""
+        async with translated(self._target, WRITE_SECONDS):
+            rows, refused = await self._call(self._rows, batch)
+            if rows:
+                await self._prepare()
+            parts = [self._call(self._insert, part) for part in requests_of(rows)]
+            for refusals in await asyncio.gather(*parts):
+                refused |= refusals
+        return [_receipt(envelope, refused.get(n)) for n, envelope in enumerate(batch)]
+
+    async def latest(self, tenant_id: str, env: str) -> datetime | None:
+        """See SinkReads.latest. Reads the partitions of two days, then of a month, then all."""
+        midnight = datetime.combine(self._clock().date(), time.min, UTC)
+        async with translated(self._target, READ_SECONDS):
+            for since in (*(midnight - window for window in WINDOWS), BEGINNING):
+                newest = await self._call(self._newest, tenant_id, env, since)
+                if newest is not None:
+                    return newest
+        return None
+
+    async def probe(self) -> None:
+        """The table, its columns and the right to write; before the first write, the dataset alone."""
+        async with translated(self._target, PROBE_SECONDS):
+            await self._call(self._table.check, PROBE_SECONDS)
+
+    async def scan(self, tenant_id: str, env: str, since: datetime | None = None) -> AsyncIterator[Envelope]:
+        """See SinkReads.scan. One query, whose result is fetched in pages."""
+        async with translated(self._target, SCAN_SECONDS):
+            pages = await self._call(self._query, SCAN, tenant_id, env, since or BEGINNING, SCAN_SECONDS)
+        while True:
+            async with translated(self._target, SCAN_SECONDS):
+                page = await self._call(_next_page, pages)
+            if page is None:
+                return
+            for row in page:
+                yield self._envelope(row)
+
+    async def close(self) -> None:
+        """Close the client and let go of its threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._client.close()  # type: ignore[no-untyped-call]
+
+    async def _call(self, call: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
+        """Run what blocks in one of the sink's own threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+
+    async def _prepare(self) -> None:
+        async with self._preparing:
+            if not self._prepared:
+                await self._call(self._table.prepare, WRITE_SECONDS)
+                self._prepared = True
+
+    def _rows(self, batch: Sequence[Envelope]) -> tuple[list[Row], Refusals]:
+        rows: list[Row] = []
+        refused: Refusals = {}
+        for position, envelope in enumerate(batch):
+            try:
+                rows.append(to_row(position, envelope))
+            except NotStorable as error:
+                refused[position] = SinkPermanent(self._target, str(error), "refused")
+        return rows, refused
+
+    def _insert(self, part: Sequence[Row]) -> Refusals:
+        """Send one request. A row that is refused stops no other."""
+        fields = [row.fields for row in part]
+        ids = [row.insert_id for row in part]
+        try:
+            errors = self._client.insert_rows_json(
+                self._target, fields, ids, skip_invalid_rows=True, retry=NO_RETRY, timeout=WRITE_SECONDS
+            )
+        except NotFound:
+            self._table.check(WRITE_SECONDS)
+            raise SinkRetryable(self._target, "the new table takes no rows yet") from None
+        refused: Refusals = {part[item["index"]].position: self._judge(item["errors"][0]) for item in errors}
+        if refused:
+            self._table.check(WRITE_SECONDS)
+        return refused
+
+    def _judge(self, error: Mapping[str, str]) -> SinkPermanent:
+        """What one row's error means. Raises SinkRetryable when it is not about the row."""
+        if error["reason"] in BUSY:
+            raise SinkRetryable(self._target, f"busy, to be tried again ({error['reason']})")
+        if "no such field" in error["message"]:
+            self._prepared = False
+            raise SinkRetryable(self._target, "a column is missing; it is added by the next write")
+        column = error["location"].partition(".")[0]
+        return SinkPermanent(self._target, f"the column {column} refuses it ({error['reason']})", "refused")
+
+    def _newest(self, tenant_id: str, env: str, since: datetime) -> datetime | None:
+        pages = self._query(LATEST, tenant_id, env, since, READ_SECONDS)
+        return max((row["newest"] for row in chain.from_iterable(pages)), default=None)
+
+    def _query(
+        self, sql: str, tenant_id: str, env: str, since: datetime, seconds: float
+    ) -> Iterator[Iterable[Any]]:
+        """Pages of the result; none on a fresh install, where no table is yet."""
+        parameters = [
+            bigquery.ScalarQueryParameter("tenant", "STRING", tenant_id),
+            bigquery.ScalarQueryParameter("env", "STRING", env),
+            bigquery.ScalarQueryParameter("since", "TIMESTAMP", since),
+        ]
+        try:
+            found = self._client.query_and_wait(
+                sql.format(table=self._target),
+                job_config=bigquery.QueryJobConfig(query_parameters=parameters),
+                page_size=PAGE,
+                retry=NO_RETRY,
+                job_retry=NO_RETRY,
+                api_timeout=seconds,
+                wait_timeout=seconds,
+            )
+        except NotFound:
+            self._table.check(seconds)
+            return iter(())
+        pages: Iterator[Iterable[Any]] = found.pages
+        return pages
+
+    def _envelope(self, row: Mapping[str, Any]) -> Envelope:
+        try:
+            return to_envelope(row)
+        except ValidationError:
+            raise SinkError(self._target, "a record in the table is not an event") from None
+
+
+def _next_page(pages: Iterator[Iterable[Any]]) -> list[Any] | None:
+    page = next(pages, None)
+    return None if page is None else list(page)
+
+
+def _receipt(envelope: Envelope, error: SinkError | None) -> WriteReceipt:
+    return WriteReceipt(envelope.event_id, "refused" if error else "stored", error)
