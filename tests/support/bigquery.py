@@ -1,9 +1,13 @@
 """The kit's BigQuery stand-in for tests, through Testcontainers, and clients that look behind the sink."""
 
+import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx
 from docker.types import Mount
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
@@ -62,3 +66,76 @@ def client_of(url: str) -> Iterator[bigquery.Client]:
         yield client
     finally:
         client.close()  # type: ignore[no-untyped-call]
+
+
+class FaultyBigQuery(ThreadingHTTPServer):
+    """Passes requests on to the stand-in, except where ``faults`` has an answer for the end of the path."""
+
+    daemon_threads = True
+
+    def __init__(self, far_end: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Passing)
+        self.far_end = far_end
+        self.faults: dict[str, tuple[int, dict[str, Any]]] = {}
+        """End of the path ("" is every path) → status and JSON body."""
+        self.sent: list[int] = []
+        """Bytes of each body of an insert."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def fail(self, path: str, status: int, reason: str, message: str = "") -> None:
+        """Answer as BigQuery does when it refuses a call."""
+        errors = [{"reason": reason, "message": message, "domain": "global"}]
+        self.faults[path] = (status, {"error": {"code": status, "message": message, "errors": errors}})
+
+    def fail_row(self, reason: str, location: str = "", message: str = "") -> None:
+        """Answer as BigQuery does when it refuses the first row of an insert."""
+        errors = [{"reason": reason, "location": location, "message": message}]
+        self.faults["/insertAll"] = (200, {"insertErrors": [{"index": 0, "errors": errors}]})
+
+
+class _Passing(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: FaultyBigQuery
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        path = self.path.partition("?")[0]
+        if path.endswith("/insertAll"):
+            self.server.sent.append(len(body))
+        faults = self.server.faults.items()
+        status, content = next((found for end, found in faults if path.endswith(end)), (0, {}))
+        self._send(status, json.dumps(content).encode()) if status else self._pass_on(body)
+
+    def _pass_on(self, body: bytes) -> None:
+        headers = {"Content-Type": "application/json"}
+        url = self.server.far_end + self.path
+        found = httpx.request(self.command, url, content=body, headers=headers, timeout=10)
+        self._send(found.status_code, found.content)
+
+    def _send(self, status: int, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+    do_GET = do_POST = do_PATCH = _answer
+
+
+@contextmanager
+def faulty(far_end: str) -> Iterator[FaultyBigQuery]:
+    """A BigQuery that fails where a test says so."""
+    with FaultyBigQuery(far_end) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

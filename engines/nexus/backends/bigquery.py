@@ -10,7 +10,7 @@ further back for it than they read: ``scan`` to ``since``, ``latest`` to the sta
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, time, timedelta
 from itertools import chain
@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from engines.common.clock import Clock, utc_now
 from engines.common.storable import NotStorable
 from engines.nexus.backends.bigquery_client import BUSY, NO_RETRY, open_client, translated
+from engines.nexus.backends.bigquery_queries import BEGINNING, LATEST, SCAN, Pages, ask
 from engines.nexus.backends.bigquery_rows import Row, requests_of, to_envelope, to_row
 from engines.nexus.backends.bigquery_table import EventTable
 from engines.nexus.backends.sink import (
@@ -38,17 +39,9 @@ WRITE_SECONDS = 4.0
 PROBE_SECONDS = 2.0
 READ_SECONDS = 4.0
 SCAN_SECONDS = 30.0
-PAGE = 500
 THREADS = 8
 WINDOWS = (timedelta(days=1), timedelta(days=30))
 """How far back ``latest`` looks before it reads everything. No window has an end: a future time shows."""
-
-FIRST_OF_EACH_ID = """
-SELECT * FROM `{table}` WHERE tenantId = @tenant AND ingested_at >= @since
-QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY ingested_at) = 1"""
-LATEST = f"SELECT MAX(ingested_at) AS newest FROM ({FIRST_OF_EACH_ID}) WHERE env = @env"
-SCAN = f"SELECT * FROM ({FIRST_OF_EACH_ID}) WHERE env = @env ORDER BY ingested_at, event_id"
-BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
@@ -176,30 +169,13 @@ class BigQuerySink:
         pages = self._query(LATEST, tenant_id, env, since, READ_SECONDS)
         return max((row["newest"] for row in chain.from_iterable(pages)), default=None)
 
-    def _query(
-        self, sql: str, tenant_id: str, env: str, since: datetime, seconds: float
-    ) -> Iterator[Iterable[Any]]:
+    def _query(self, sql: str, tenant_id: str, env: str, since: datetime, seconds: float) -> Pages:
         """Pages of the result; none on a fresh install, where no table is yet."""
-        parameters = [
-            bigquery.ScalarQueryParameter("tenant", "STRING", tenant_id),
-            bigquery.ScalarQueryParameter("env", "STRING", env),
-            bigquery.ScalarQueryParameter("since", "TIMESTAMP", since),
-        ]
         try:
-            found = self._client.query_and_wait(
-                sql.format(table=self._target),
-                job_config=bigquery.QueryJobConfig(query_parameters=parameters),
-                page_size=PAGE,
-                retry=NO_RETRY,
-                job_retry=NO_RETRY,
-                api_timeout=seconds,
-                wait_timeout=seconds,
-            )
+            return ask(self._client, sql.format(table=self._target), tenant_id, env, since, seconds)
         except NotFound:
             self._table.check(seconds)
             return iter(())
-        pages: Iterator[Iterable[Any]] = found.pages
-        return pages
 
     def _envelope(self, row: Mapping[str, Any]) -> Envelope:
         try:
@@ -208,7 +184,7 @@ class BigQuerySink:
             raise SinkError(self._target, "a record in the table is not an event") from None
 
 
-def _next_page(pages: Iterator[Iterable[Any]]) -> list[Any] | None:
+def _next_page(pages: Pages) -> list[Any] | None:
     page = next(pages, None)
     return None if page is None else list(page)
 

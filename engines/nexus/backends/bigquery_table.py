@@ -40,8 +40,8 @@ class EventTable:
 
     def __init__(self, client: bigquery.Client, dataset: str, table: str) -> None:
         self._client = client
-        self._dataset = f"{client.project}.{dataset}"
-        self.name = f"{self._dataset}.{table}"
+        self._dataset = dataset
+        self.name = f"{client.project}.{dataset}.{table}"
         self.seen = False
         """Whether this process has met the table: from then on its absence is a loss, not a fresh install."""
 
@@ -80,7 +80,8 @@ class EventTable:
         try:
             self._client.get_dataset(self._dataset, retry=NO_RETRY, timeout=seconds)
         except NotFound:
-            words = f"the dataset does not exist: create it with `bq mk --dataset {self._dataset}`"
+            dataset = f"{self._client.project}:{self._dataset}"
+            words = f"the dataset does not exist: create it with `bq mk --dataset {dataset}`"
             raise SinkMisconfigured(self.name, words, "missing") from None
         if self.seen:
             words = "the table was dropped: restore it, or restart this process to begin an empty one"

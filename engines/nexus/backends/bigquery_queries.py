@@ -1,0 +1,48 @@
+"""What the BigQuery sink asks its table.
+
+Every query names the oldest day it wants, so that BigQuery leaves the older partitions alone, and the
+tenant, the first column of the clustering. Env is filtered last: the first record of an id decides.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from google.cloud import bigquery
+from google.cloud.bigquery import ScalarQueryParameter
+
+from engines.nexus.backends.bigquery_client import NO_RETRY
+
+PAGE = 500
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+"""A ``since`` that leaves out nothing."""
+
+FIRST_OF_EACH_ID = """
+SELECT * FROM `{table}` WHERE tenantId = @tenant AND ingested_at >= @since
+QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY ingested_at) = 1"""
+LATEST = f"SELECT MAX(ingested_at) AS newest FROM ({FIRST_OF_EACH_ID}) WHERE env = @env"
+SCAN = f"SELECT * FROM ({FIRST_OF_EACH_ID}) WHERE env = @env ORDER BY ingested_at, event_id"
+
+Pages = Iterator[Iterable[Any]]
+
+
+def ask(
+    client: bigquery.Client, sql: str, tenant_id: str, env: str, since: datetime, seconds: float
+) -> Pages:
+    """Pages of the result, each fetched when it is its turn and within ``seconds``. Blocks."""
+    parameters = [
+        ScalarQueryParameter("tenant", "STRING", tenant_id),
+        ScalarQueryParameter("env", "STRING", env),
+        ScalarQueryParameter("since", "TIMESTAMP", since),
+    ]
+    found = client.query_and_wait(
+        sql,
+        job_config=bigquery.QueryJobConfig(query_parameters=parameters),
+        page_size=PAGE,
+        retry=NO_RETRY,
+        job_retry=NO_RETRY,
+        api_timeout=seconds,
+        wait_timeout=seconds,
+    )
+    pages: Pages = found.pages
+    return pages
