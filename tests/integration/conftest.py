@@ -10,6 +10,7 @@ from engines.app import create_app
 from engines.config.runtime_config import STATE_SELECTORS, Settings
 from engines.storage.firestore_client import close_client, open_client
 from tests.support.app import serving, settings
+from tests.support.bigquery import BigQuery, bigquery_stand_in
 from tests.support.docker import Firestore, firestore
 
 PROJECT = "northstar-local"
@@ -26,6 +27,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def emulator() -> Iterator[Firestore]:
     with firestore() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def bigquery_container() -> Iterator[BigQuery]:
+    with bigquery_stand_in() as running:
+        yield running
+
+
+@pytest.fixture
+def stand_in(bigquery_container: BigQuery) -> Iterator[BigQuery]:
+    """The BigQuery stand-in, healed after each test."""
+    yield bigquery_container
+    bigquery_container.heal()
 
 
 @pytest.fixture

@@ -1,22 +1,14 @@
-"""The BigQuery sink keeps the conformance suite, against the real stand-in; its table, and its faults."""
+"""The BigQuery sink keeps the conformance suite, against the real stand-in; its table and readers."""
 
-import asyncio
 import json
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from google.cloud import bigquery
 
-from engines.nexus.backends.bigquery import (
-    PROBE_SECONDS,
-    READ_SECONDS,
-    WRITE_SECONDS,
-    BigQuerySink,
-    open_bigquery,
-)
+from engines.nexus.backends.bigquery import BigQuerySink, open_bigquery
 from engines.nexus.backends.bigquery_rows import REQUEST_BYTES
 from engines.nexus.backends.bigquery_table import columns
 from engines.nexus.backends.sink import EventSink, SinkMisconfigured, SinkRetryable
@@ -30,24 +22,11 @@ from tests.contracts.event_sink import (
     stored,
     tenant,
 )
-from tests.support.bigquery import (
-    DATASET,
-    PROJECT,
-    BigQuery,
-    FaultyBigQuery,
-    bigquery_stand_in,
-    client_of,
-    faulty,
-)
+from tests.support.bigquery import DATASET, PROJECT, BigQuery, FaultyBigQuery
+from tests.support.bigquery_fixtures import broken, client, sink, table, through
 from tests.support.docker import free_port
 
-__all__ = ["tenant"]
-
-
-@pytest.fixture(scope="session")
-def stand_in() -> Iterator[BigQuery]:
-    with bigquery_stand_in() as running:
-        yield running
+__all__ = ["broken", "client", "sink", "table", "tenant", "through"]
 
 
 @pytest.fixture(scope="module")
@@ -77,40 +56,6 @@ class TestBigQuerySink(RemoteSinkContract):
         sink = open_bigquery(PROJECT, DATASET, "events", f"http://127.0.0.1:{free_port()}")
         yield sink
         await sink.close()
-
-
-@pytest.fixture
-def client(stand_in: BigQuery) -> Iterator[bigquery.Client]:
-    """A look behind the sink, as an analyst or an operator has it."""
-    with client_of(stand_in.url) as client:
-        yield client
-
-
-@pytest.fixture
-def table() -> str:
-    """A table of its own, not there yet."""
-    return f"events_{uuid4().hex}"
-
-
-@pytest.fixture
-async def sink(stand_in: BigQuery, table: str) -> AsyncIterator[BigQuerySink]:
-    sink = open_bigquery(PROJECT, DATASET, table, stand_in.url)
-    yield sink
-    await sink.close()
-
-
-@pytest.fixture
-def broken(stand_in: BigQuery) -> Iterator[FaultyBigQuery]:
-    with faulty(stand_in.url) as server:
-        yield server
-
-
-@pytest.fixture
-async def through(broken: FaultyBigQuery, table: str) -> AsyncIterator[BigQuerySink]:
-    """A sink whose far end fails where the test says so."""
-    sink = open_bigquery(PROJECT, DATASET, table, broken.url)
-    yield sink
-    await sink.close()
 
 
 async def test_on_a_fresh_install_reads_find_nothing_and_create_nothing(
@@ -234,114 +179,6 @@ async def test_a_batch_is_split_into_requests_that_bigquery_takes(
     assert len(broken.sent) == 3
     assert max(broken.sent) <= REQUEST_BYTES + 10_000
     assert [item.event_id for item in await stored(through, tenant)] == [item.event_id for item in batch]
-
-
-async def test_a_dropped_table_is_missing_until_it_is_restored_or_the_process_starts_again(
-    sink: BigQuerySink, stand_in: BigQuery, client: bigquery.Client, table: str, tenant: str
-) -> None:
-    await sink.write([envelope(tenant, "e1")])
-    client.delete_table(f"{DATASET}.{table}")
-    for make in every_call(sink, tenant):
-        started = time.monotonic()
-        with pytest.raises(SinkMisconfigured, match=f"{DATASET}.{table}: the table was dropped") as caught:
-            await make()
-        assert caught.value.reason == "missing"
-        assert time.monotonic() - started < 2
-    restarted = open_bigquery(PROJECT, DATASET, table, stand_in.url)
-    await restarted.write([envelope(tenant, "e2")])
-    await restarted.close()
-    await sink.probe()
-    assert [item.event_id for item in await stored(sink, tenant)] == ["e2"]
-    assert [receipt.outcome for receipt in await sink.write([envelope(tenant, "e3", 1)])] == ["stored"]
-
-
-async def test_a_missing_dataset_is_said_with_its_cure(stand_in: BigQuery, tenant: str) -> None:
-    sink = open_bigquery(PROJECT, "nowhere", "events", stand_in.url)
-    for make in every_call(sink, tenant):
-        with pytest.raises(SinkMisconfigured, match=f"bq mk --dataset {PROJECT}:nowhere") as caught:
-            await make()
-        assert caught.value.reason == "missing"
-    await sink.close()
-
-
-@pytest.mark.parametrize(("fault", "reason"), [("stop", "unreachable"), ("pause", "timeout")])
-async def test_a_far_end_that_goes_away_is_said_in_time_and_found_again(
-    sink: BigQuerySink, stand_in: BigQuery, tenant: str, fault: str, reason: str
-) -> None:
-    await sink.write([envelope(tenant, "e1")])
-    await asyncio.to_thread(getattr(stand_in, fault))
-    for make, seconds in zip(
-        every_call(sink, tenant), (PROBE_SECONDS, READ_SECONDS, WRITE_SECONDS), strict=False
-    ):
-        started = time.monotonic()
-        with pytest.raises(SinkRetryable) as caught:
-            await make()
-        assert caught.value.reason == reason
-        assert time.monotonic() - started < seconds + 0.3
-    await asyncio.to_thread(stand_in.heal)
-    await sink.probe()
-    assert [receipt.outcome for receipt in await sink.write([envelope(tenant, "e2", 9)])] == ["stored"]
-    assert await sink.latest(tenant, "dev") == START + timedelta(seconds=9)
-
-
-Answer = tuple[int, str, type[Exception], str]
-ANSWERS: list[Answer] = [
-    (403, "accessDenied", SinkMisconfigured, "denied"),
-    (401, "authError", SinkMisconfigured, "denied"),
-    (403, "quotaExceeded", SinkRetryable, "error"),
-    (429, "tooMany", SinkRetryable, "error"),
-    (503, "unavailable", SinkRetryable, "unreachable"),
-    (504, "late", SinkRetryable, "timeout"),
-]
-
-
-@pytest.mark.parametrize(("status", "reason", "kind", "said"), ANSWERS, ids=[answer[1] for answer in ANSWERS])
-async def test_what_bigquery_answers_is_told_apart(
-    through: BigQuerySink,
-    broken: FaultyBigQuery,
-    tenant: str,
-    status: int,
-    reason: str,
-    kind: type[Exception],
-    said: str,
-) -> None:
-    broken.fail("", status, reason, "a secret value")
-    for make in every_call(through, tenant):
-        with pytest.raises(kind) as caught:
-            await make()
-        assert getattr(caught.value, "reason", "") == said
-        assert "secret" not in str(caught.value)
-
-
-async def test_without_the_right_to_write_the_probe_fails(
-    through: BigQuerySink, broken: FaultyBigQuery, tenant: str
-) -> None:
-    await through.write([envelope(tenant, "e1")])
-    broken.faults[":testIamPermissions"] = (200, {})
-    with pytest.raises(SinkMisconfigured, match=r"bigquery\.tables\.updateData") as caught:
-        await through.probe()
-    assert caught.value.reason == "denied"
-
-
-@pytest.mark.parametrize("reason", ["stopped", "backendError", "timeout"])
-async def test_a_row_error_that_is_not_about_the_row_blames_no_event(
-    through: BigQuerySink, broken: FaultyBigQuery, tenant: str, reason: str
-) -> None:
-    broken.fail_row(reason)
-    with pytest.raises(SinkRetryable, match=reason):
-        await through.write([envelope(tenant, "e1")])
-    broken.faults.clear()
-    assert [receipt.outcome for receipt in await through.write([envelope(tenant, "e1")])] == ["stored"]
-
-
-def every_call(sink: EventSink, tenant: str) -> list[Callable[[], Awaitable[object]]]:
-    """What a sink can be asked: probe, latest, write, scan."""
-    return [
-        sink.probe,
-        lambda: sink.latest(tenant, "dev"),
-        lambda: sink.write([envelope(tenant, "late", 2)]),
-        lambda: stored(sink, tenant),
-    ]
 
 
 def exact_json(value: object) -> object:

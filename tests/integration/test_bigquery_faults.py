@@ -1,0 +1,131 @@
+"""The BigQuery sink says what is wrong: in time, in its own words, and heals by itself."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from google.cloud import bigquery
+
+from engines.nexus.backends.bigquery import (
+    PROBE_SECONDS,
+    READ_SECONDS,
+    WRITE_SECONDS,
+    BigQuerySink,
+    open_bigquery,
+)
+from engines.nexus.backends.sink import EventSink, SinkMisconfigured, SinkRetryable
+from tests.contracts.event_sink import START, envelope, stored, tenant
+from tests.support.bigquery import DATASET, PROJECT, BigQuery, FaultyBigQuery
+from tests.support.bigquery_fixtures import broken, client, sink, table, through
+
+__all__ = ["broken", "client", "sink", "table", "tenant", "through"]
+
+
+def every_call(sink: EventSink, tenant: str) -> list[Callable[[], Awaitable[object]]]:
+    """What a sink can be asked: probe, latest, write, scan."""
+    return [
+        sink.probe,
+        lambda: sink.latest(tenant, "dev"),
+        lambda: sink.write([envelope(tenant, "late", 2)]),
+        lambda: stored(sink, tenant),
+    ]
+
+
+async def test_a_dropped_table_is_missing_until_it_is_restored_or_the_process_starts_again(
+    sink: BigQuerySink, stand_in: BigQuery, client: bigquery.Client, table: str, tenant: str
+) -> None:
+    await sink.write([envelope(tenant, "e1")])
+    client.delete_table(f"{DATASET}.{table}")
+    for make in every_call(sink, tenant):
+        started = time.monotonic()
+        with pytest.raises(SinkMisconfigured, match=f"{DATASET}.{table}: the table was dropped") as caught:
+            await make()
+        assert caught.value.reason == "missing"
+        assert time.monotonic() - started < 2
+    restarted = open_bigquery(PROJECT, DATASET, table, stand_in.url)
+    await restarted.write([envelope(tenant, "e2")])
+    await restarted.close()
+    await sink.probe()
+    assert [item.event_id for item in await stored(sink, tenant)] == ["e2"]
+    assert [receipt.outcome for receipt in await sink.write([envelope(tenant, "e3", 1)])] == ["stored"]
+
+
+async def test_a_missing_dataset_is_said_with_its_cure(stand_in: BigQuery, tenant: str) -> None:
+    sink = open_bigquery(PROJECT, "nowhere", "events", stand_in.url)
+    for make in every_call(sink, tenant):
+        with pytest.raises(SinkMisconfigured, match=f"bq mk --dataset {PROJECT}:nowhere") as caught:
+            await make()
+        assert caught.value.reason == "missing"
+    await sink.close()
+
+
+@pytest.mark.parametrize(("fault", "reason"), [("stop", "unreachable"), ("pause", "timeout")])
+async def test_a_far_end_that_goes_away_is_said_in_time_and_found_again(
+    sink: BigQuerySink, stand_in: BigQuery, tenant: str, fault: str, reason: str
+) -> None:
+    await sink.write([envelope(tenant, "e1")])
+    await asyncio.to_thread(getattr(stand_in, fault))
+    for make, seconds in zip(
+        every_call(sink, tenant), (PROBE_SECONDS, READ_SECONDS, WRITE_SECONDS), strict=False
+    ):
+        started = time.monotonic()
+        with pytest.raises(SinkRetryable) as caught:
+            await make()
+        assert caught.value.reason == reason
+        assert time.monotonic() - started < seconds + 0.3
+    await asyncio.to_thread(stand_in.heal)
+    await sink.probe()
+    assert [receipt.outcome for receipt in await sink.write([envelope(tenant, "e2", 9)])] == ["stored"]
+    assert await sink.latest(tenant, "dev") == START + timedelta(seconds=9)
+
+
+Answer = tuple[int, str, type[Exception], str]
+ANSWERS: list[Answer] = [
+    (403, "accessDenied", SinkMisconfigured, "denied"),
+    (401, "authError", SinkMisconfigured, "denied"),
+    (403, "quotaExceeded", SinkRetryable, "error"),
+    (429, "tooMany", SinkRetryable, "error"),
+    (503, "unavailable", SinkRetryable, "unreachable"),
+    (504, "late", SinkRetryable, "timeout"),
+]
+
+
+@pytest.mark.parametrize(("status", "reason", "kind", "said"), ANSWERS, ids=[answer[1] for answer in ANSWERS])
+async def test_what_bigquery_answers_is_told_apart(
+    through: BigQuerySink,
+    broken: FaultyBigQuery,
+    tenant: str,
+    status: int,
+    reason: str,
+    kind: type[Exception],
+    said: str,
+) -> None:
+    broken.fail("", status, reason, "a secret value")
+    for make in every_call(through, tenant):
+        with pytest.raises(kind) as caught:
+            await make()
+        assert getattr(caught.value, "reason", "") == said
+        assert "secret" not in str(caught.value)
+
+
+async def test_without_the_right_to_write_the_probe_fails(
+    through: BigQuerySink, broken: FaultyBigQuery, tenant: str
+) -> None:
+    await through.write([envelope(tenant, "e1")])
+    broken.faults[":testIamPermissions"] = (200, {})
+    with pytest.raises(SinkMisconfigured, match=r"bigquery\.tables\.updateData") as caught:
+        await through.probe()
+    assert caught.value.reason == "denied"
+
+
+@pytest.mark.parametrize("reason", ["stopped", "backendError", "timeout"])
+async def test_a_row_error_that_is_not_about_the_row_blames_no_event(
+    through: BigQuerySink, broken: FaultyBigQuery, tenant: str, reason: str
+) -> None:
+    broken.fail_row(reason)
+    with pytest.raises(SinkRetryable, match=reason):
+        await through.write([envelope(tenant, "e1")])
+    broken.faults.clear()
+    assert [receipt.outcome for receipt in await through.write([envelope(tenant, "e1")])] == ["stored"]
