@@ -10,8 +10,9 @@ HEAD = """# Environment variables
 Written by `python -m engines.config.document` from `engines/config/runtime_config.py`; a test keeps it so.
 The names are those of the existing engines; none is added. An empty value counts as missing. A backend value
 is lower-cased but not trimmed. Where several names are given, the first one that is set wins. A value that
-cannot be honoured stops the start with a message that names the variable. `AUTH_JWT_SIGNING` and
-`SYSTEM_BOOTSTRAP_KEY` may also be files of that name under `/run/secrets`; a variable wins over its file.
+cannot be honoured stops the start with a message that names the variable. `AUTH_JWT_SIGNING`,
+`SYSTEM_BOOTSTRAP_KEY`, `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` may also be files of that name under
+`/run/secrets`; a variable wins over its file.
 
 | Variable | Default | Meaning |
 |---|---|---|

@@ -7,9 +7,19 @@ the process cannot honour raises ``SettingsError``, whose text names the variabl
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from engines.config.bucket import parse_bucket
 
 SECRETS_DIR = Path("/run/secrets")
 """Files named like the secret variables are read from here when the variable itself is not set."""
@@ -27,6 +37,24 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+def _resolved(value: object) -> object:
+    """The sink's own name: `bq` is short for `bigquery`."""
+    name = _lower(value)
+    return "bigquery" if name == "bq" else name
+
+
+def _check_bucket(value: str) -> str:
+    parse_bucket(value)
+    return value
+
+
+def _check_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("write it with its scheme, for example http://localhost:4443")
+    return value.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_check_url)]
 StoreBackend = Annotated[Literal["firestore", "memory"], BeforeValidator(_lower)]
 StateSelector = Literal[
     "identity",
@@ -41,7 +69,10 @@ StateSelector = Literal[
 STATE_SELECTORS: tuple[StateSelector, ...] = get_args(StateSelector)
 """What keeps state; the variable of each is its name in upper case and `_BACKEND`."""
 
-SinkBackend = Annotated[Literal["firestore", "noop"], BeforeValidator(_lower)]
+SinkBackend = Annotated[
+    Literal["firestore", "bigquery", "object_store", "noop"],
+    BeforeValidator(_resolved),
+]
 
 
 class Settings(BaseSettings):
@@ -58,7 +89,7 @@ class Settings(BaseSettings):
     gcp_project: str | None = Field(
         None,
         validation_alias=AliasChoices("GCP_PROJECT_ID", "GCP_PROJECT"),
-        description="Project of Firestore; required as soon as anything is kept there.",
+        description="Project of Firestore and BigQuery; required as soon as anything is kept there.",
     )
     firestore_emulator_host: str | None = Field(
         None,
@@ -70,7 +101,60 @@ class Settings(BaseSettings):
     nexus_backend: SinkBackend = Field(
         "firestore",
         validation_alias="NEXUS_BACKEND",
-        description="Where dataset events are written: `firestore`, or `noop` to discard them.",
+        description=(
+            "Where dataset events are written: `firestore`, `bigquery` (or `bq`), `object_store`, "
+            "or `noop` to discard them."
+        ),
+    )
+    nexus_bq_dataset: str = Field(
+        "nexus_events",
+        pattern=r"^[A-Za-z0-9_]+$",
+        validation_alias="NEXUS_BQ_DATASET",
+        description="Dataset of the BigQuery sink.",
+    )
+    nexus_bq_table: str = Field(
+        "dataset_events",
+        pattern=r"^[A-Za-z0-9_]+$",
+        validation_alias="NEXUS_BQ_TABLE",
+        description="Table of the BigQuery sink.",
+    )
+    datasets_bucket: Annotated[str, AfterValidator(_check_bucket)] | None = Field(
+        None,
+        validation_alias="DATASETS_BUCKET",
+        description=(
+            "Bucket of the object-store sink, with its scheme: `gs://bucket` or `s3://bucket`, "
+            "with `/prefix` if wanted; required by `object_store`."
+        ),
+    )
+    bigquery_emulator_host: Url | None = Field(
+        None,
+        validation_alias="BIGQUERY_EMULATOR_HOST",
+        description="URL of a BigQuery stand-in. Unset means the real cloud.",
+    )
+    storage_emulator_host: Url | None = Field(
+        None,
+        validation_alias="STORAGE_EMULATOR_HOST",
+        description="URL of a Cloud Storage stand-in, for `gs://`. Unset means the real cloud.",
+    )
+    aws_endpoint_url: Url | None = Field(
+        None,
+        validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+        description="URL of an S3 stand-in, for `s3://`. Unset means the real cloud.",
+    )
+    aws_access_key_id: SecretStr | None = Field(
+        None,
+        validation_alias="AWS_ACCESS_KEY_ID",
+        description="Key id for `s3://`; unset leaves it to AWS's own chain.",
+    )
+    aws_secret_access_key: SecretStr | None = Field(
+        None,
+        validation_alias="AWS_SECRET_ACCESS_KEY",
+        description="Secret key for `s3://`, set together with its id.",
+    )
+    aws_default_region: str = Field(
+        "us-east-1",
+        validation_alias="AWS_DEFAULT_REGION",
+        description="Region of the bucket, for `s3://`.",
     )
 
     # State
@@ -153,7 +237,22 @@ class Settings(BaseSettings):
                 "GCP_PROJECT_ID (or GCP_PROJECT) is not set, but a selector asks for firestore "
                 "(NEXUS_BACKEND does unless it is set otherwise): set the project"
             )
+        self._refuse_a_sink_without_target()
         return self
+
+    def _refuse_a_sink_without_target(self) -> None:
+        if self.nexus_backend == "bigquery" and not self.gcp_project:
+            raise ValueError(
+                "GCP_PROJECT_ID (or GCP_PROJECT) is not set, but NEXUS_BACKEND asks for bigquery: "
+                "set the project"
+            )
+        if self.nexus_backend == "object_store" and not self.datasets_bucket:
+            raise ValueError(
+                "DATASETS_BUCKET is not set, but NEXUS_BACKEND asks for object_store: "
+                "set it to gs://bucket or s3://bucket"
+            )
+        if (self.aws_access_key_id is None) != (self.aws_secret_access_key is None):
+            raise ValueError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: set both or neither")
 
 
 def load_settings(secrets_dir: Path | None = None) -> Settings:
@@ -186,9 +285,14 @@ def _explain_one(item: ErrorDetails) -> str:
     if item["type"] == "missing":
         return f"{variable} is not set: it is required"
     if item["type"] == "value_error":
-        return str(item["ctx"]["error"])
+        return _named(variable, str(item["ctx"]["error"]))
     if variable == "NEXUS_BACKEND" and str(item["input"]) in ("memory", "in-memory"):
         return f"NEXUS_BACKEND={item['input']} is not allowed: events must reach a real sink, use firestore"
     if item["type"] == "literal_error":
         return f"unsupported {variable}={item['input']}: use {item['ctx']['expected']}"
     return f"{variable}: {item['msg']}"
+
+
+def _named(variable: str, message: str) -> str:
+    """The message, with the variable in front unless it says so itself."""
+    return message if not variable or message.startswith(variable) else f"{variable}: {message}"

@@ -15,9 +15,6 @@ SETTINGS = {name for names in variable_names().values() for name in names}
 
 SDK = {
     "GOOGLE_CLOUD_PROJECT": "project of a stand-in's own container, as Google's tools read it",
-    "AWS_ACCESS_KEY_ID": "key pair of the S3 stand-in",
-    "AWS_SECRET_ACCESS_KEY": "key pair of the S3 stand-in",
-    "AWS_DEFAULT_REGION": "region that requests to the S3 stand-in are signed for",
 }
 """Variables of SDKs and stand-ins that no setting reads."""
 

@@ -2,9 +2,13 @@
 
 from google.cloud.firestore import AsyncClient
 
+from engines.config.bucket import parse_bucket
 from engines.config.runtime_config import Settings
 from engines.nexus.backends.firestore import FirestoreSink
 from engines.nexus.backends.noop import NoopSink
+from engines.nexus.backends.object_store import ObjectStoreSink
+from engines.nexus.backends.object_store_gcs import open_gcs
+from engines.nexus.backends.object_store_s3 import S3Access, open_s3
 from engines.nexus.backends.sink import EventSink
 
 
@@ -14,5 +18,27 @@ def get_backend(settings: Settings, firestore: AsyncClient | None) -> EventSink:
         case "firestore":
             assert firestore is not None, "Settings refuse the firestore sink without a project"
             return FirestoreSink(firestore, stand_in=settings.firestore_emulator_host is not None)
+        case "bigquery":
+            raise NotImplementedError("the BigQuery sink is wired in by the next commit")
+        case "object_store":
+            return _object_store(settings)
         case "noop":
             return NoopSink()
+
+
+def _object_store(settings: Settings) -> ObjectStoreSink:
+    assert settings.datasets_bucket is not None, "Settings refuse the object-store sink without a bucket"
+    address = parse_bucket(settings.datasets_bucket)
+    target = f"{address}{{tenant}}/"
+    if address.scheme == "gs":
+        emulator = settings.storage_emulator_host
+        bucket = open_gcs(address, target, settings.gcp_project, emulator)
+        return ObjectStoreSink(bucket, address.prefix, target, stand_in=emulator is not None)
+    access = S3Access(
+        settings.aws_default_region,
+        settings.aws_endpoint_url,
+        settings.aws_access_key_id,
+        settings.aws_secret_access_key,
+    )
+    stand_in = access.endpoint is not None
+    return ObjectStoreSink(open_s3(address, target, access), address.prefix, target, stand_in=stand_in)
