@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 ADDRESS = re.compile(r"(gs|s3)://([a-z0-9][a-z0-9._-]*[a-z0-9])((?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)/?")
+BARE = re.compile(r"[A-Za-z0-9._/-]+")
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class BucketAddress:
 def parse_bucket(text: str) -> BucketAddress:
     """Read an address; raises ValueError with the cure. What stands before a @ is never repeated."""
     found = ADDRESS.fullmatch(text)
-    if found is None and "://" not in text:
+    if found is None and BARE.fullmatch(text):
         raise ValueError(f"DATASETS_BUCKET={text} has no scheme: write gs://{text} or s3://{text}")
     if found is None:
         raise ValueError(

@@ -7,6 +7,7 @@ is one request with ``If-None-Match: *``.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -29,8 +30,12 @@ CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 5.0
 """Longer than the sink's own limits, so that those say "timeout"."""
 
+WRITERS = 16
+"""Objects written at once. The stand-in lets connections wait from 64 on, until they time out."""
+
 STATUS = re.compile(r"status code: (\d{3})")
-"""obstore has no class for a refused listing; its text names the answer's status."""
+TIMED_OUT = "kind: Timeout"
+"""obstore has no classes for a refused listing or for a missing answer; its texts tell them apart."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +72,16 @@ class S3Bucket:
     def __init__(self, store: S3Store, target: str) -> None:
         self._store = store
         self._target = target
+        self._writers = asyncio.Semaphore(WRITERS)
 
     async def create(self, name: str, body: bytes) -> bool:
         """See Bucket.create."""
-        with self._translated():
-            try:
-                await obstore.put_async(self._store, name, body, mode="create", use_multipart=False)
-            except AlreadyExistsError:
-                return False
+        async with self._writers:
+            with self._translated():
+                try:
+                    await obstore.put_async(self._store, name, body, mode="create", use_multipart=False)
+                except AlreadyExistsError:
+                    return False
         return True
 
     async def folders(self, prefix: str) -> list[str]:
@@ -114,10 +121,12 @@ class S3Bucket:
         except FileNotFoundError as error:
             raise SinkMisconfigured(self._target, "the bucket does not exist", "missing") from error
         except BaseError as error:
-            raise self._by_status(str(error)) from error
+            raise self._by_text(str(error)) from error
 
-    def _by_status(self, text: str) -> SinkError:
+    def _by_text(self, text: str) -> SinkError:
         found = STATUS.search(text)
+        if found is None and TIMED_OUT in text:
+            return SinkRetryable(self._target, "no answer in time", "timeout")
         match int(found[1]) if found else None:
             case None:
                 return SinkRetryable(self._target, "not reachable", "unreachable")
