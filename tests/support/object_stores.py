@@ -1,4 +1,4 @@
-"""The kit's Cloud Storage and S3 stand-ins as containers, each on a fixed loopback port."""
+"""The kit's Cloud Storage, S3 and BigQuery stand-ins as containers, each on a fixed loopback port."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +40,15 @@ def s3() -> Iterator[ObjectStore]:
     """The S3 stand-in; its bucket is ``datasets``, its key pair KEYS."""
     with _running("s3", 8333, "/data", "/", KEYS) as store:
         yield store
+
+
+@contextmanager
+def bigquery_stand_in() -> Iterator[str]:
+    """The URL of a BigQuery stand-in of its own; its project is ``northstar-local``."""
+    variables = {"GOOGLE_CLOUD_PROJECT": "northstar-local"}
+    path = "/bigquery/v2/projects/northstar-local/datasets"
+    with _running("bigquery", 9050, "/data", path, variables) as warehouse:
+        yield warehouse.url
 
 
 @contextmanager

@@ -31,7 +31,7 @@ ANSWER_SECONDS = 5.0
 """Longer than the sink's own limits, so that those say "timeout"."""
 
 WRITERS = 16
-"""Objects written at once. The stand-in lets connections wait from 64 on, until they time out."""
+"""Objects written at once, each on a connection of its own."""
 
 STATUS = re.compile(r"status code: (\d{3})")
 TIMED_OUT = "kind: Timeout"
