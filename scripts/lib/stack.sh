@@ -40,6 +40,13 @@ container_states() {
 state_of() { printf '%s\n' "$2" | sed -n "/^$1|/p" | sed -n 1p; }
 state_field() { printf '%s' "$1" | cut -d'|' -f"$2"; }
 
+# sink_in_use: of the Bossman that runs, whatever .env says by now.
+sink_in_use() {
+  docker inspect -f '{{range .Config.Env}}{{println .}}{{end}}' "$(state_field "$(state_of bossman "$(container_states)")" 2)" |
+    awk -F= '$1 == "NEXUS_BACKEND" { sink = $2 } $1 == "DATASETS_BUCKET" { bucket = $2 }
+      END { print sink == "object_store" ? sink " (" bucket ")" : sink }'
+}
+
 stack_is_running() { case $(container_states) in *'|running|'*) true ;; *) false ;; esac; }
 
 # readiness SERVICE LINE: ready, waiting, or a word for what killed it.

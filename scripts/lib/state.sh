@@ -18,6 +18,12 @@ env_value() {
   if [ -r "$env_file" ]; then sed -n "s/^$1=//p" "$env_file" | tail -n 1 | tr -d "\"'\r"; fi
 }
 
+written_lines() {
+  if [ -f "$env_file" ]; then
+    awk -v s="$block_start" -v e="$block_end" '$0 == e { within = 0 } within { print } $0 == s { within = 1 }' "$env_file"
+  fi
+}
+
 user_env_lines() {
   if [ -f "$env_file" ]; then
     awk -v s="$block_start" -v e="$block_end" '$0 == s { skip = 1 } !skip { print } $0 == e { skip = 0 }' "$env_file"
@@ -32,8 +38,36 @@ is_copied_checkout() {
     grep -q "^COMPOSE_PROJECT_NAME=$(env_value COMPOSE_PROJECT_NAME)\$" "$origin/.env" 2>/dev/null
 }
 
-# load_state: project, profiles and mode of this checkout, changing nothing.
+# remembered_sink: what --sink chose in an earlier run; nothing when it never did.
+remembered_sink() {
+  case $(written_lines) in
+    *DATASETS_BUCKET=s3://*) printf s3 ;;
+    *) written_lines | sed -n 's/^NEXUS_BACKEND=//p' ;;
+  esac
+}
+
+# choose_sink NAME: from now on. What the shell exports would beat .env, and so the choice.
+choose_sink() {
+  case $1 in
+    firestore | bigquery | object_store) ;;
+    s3) add_profile s3 && unset DATASETS_BUCKET ;;
+    *) bad_usage "unknown sink: '$1' (choose firestore, bigquery, object_store or s3)" ;;
+  esac
+  sink=$1
+  unset NEXUS_BACKEND
+}
+
+sink_lines() {
+  case $sink in
+    '') ;;
+    s3) printf 'NEXUS_BACKEND=object_store\nDATASETS_BUCKET=s3://datasets\n' ;;
+    *) printf 'NEXUS_BACKEND=%s\n' "$sink" ;;
+  esac
+}
+
+# load_state: project, profiles, mode and sink of this checkout, changing nothing.
 load_state() {
+  sink=$(remembered_sink)
   project=$(env_value COMPOSE_PROJECT_NAME)
   profiles=$(env_value COMPOSE_PROFILES)
   mode=""
@@ -75,6 +109,7 @@ save_env() {
     printf '%s\n' "$block_start"
     printf 'COMPOSE_PROJECT_NAME=%s\nCOMPOSE_FILE=%s\n' "$project" "$(compose_files)"
     if [ -n "$profiles" ]; then printf 'COMPOSE_PROFILES=%s\n' "$profiles"; fi
+    sink_lines
     printf '%s\n' "$block_end"
   } | write_private "$env_file"
 }

@@ -50,7 +50,7 @@ def download(url: str, folder: Path) -> None:
         path = folder / "datasets" / blob.name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(blob.download_as_bytes())
-    client.close()  # type: ignore[no-untyped-call]
+    client.close()
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def warehouse() -> Iterator[bigquery.Client]:
         client = bigquery.Client("northstar-local", anonymous, client_options={"api_endpoint": url})
         client.create_dataset("nexus_events", exists_ok=True)
         yield client
-        client.close()
+        client.close()  # type: ignore[no-untyped-call]
 
 
 def test_duckdb_reads_the_files_with_the_documented_query(
