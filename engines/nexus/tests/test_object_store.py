@@ -1,0 +1,154 @@
+"""The object-store sink over a bucket in memory: names, order, and batches that are stored in part."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from engines.nexus.backends.object_store import ObjectStoreSink
+from engines.nexus.backends.object_store_layout import Line, encode, folder, parts, stored
+from engines.nexus.backends.sink import Envelope, SinkError, SinkMisconfigured, SinkRetryable
+from tests.support.records import dataset_event
+
+NOON = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
+TARGET = "gs://bucket/{tenant}/"
+
+
+class FakeBucket:
+    """Objects in a dict; a name that holds a key of ``faults`` raises what that key has."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.faults: dict[str, Exception] = {}
+
+    async def create(self, name: str, body: bytes) -> bool:
+        for part, error in self.faults.items():
+            if part in name:
+                raise error
+        return self.objects.setdefault(name, body) is body
+
+    async def folders(self, prefix: str) -> list[str]:
+        below = {name.removeprefix(prefix) for name in self.objects if name.startswith(prefix)}
+        return sorted({path.split("/")[0] for path in below if "/" in path})
+
+    async def names(self, prefix: str, page: int = 1000) -> AsyncIterator[str]:
+        for name in sorted(self.objects):
+            if name.startswith(prefix):
+                yield name
+
+    async def read(self, name: str) -> bytes:
+        return self.objects[name]
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+def envelope(event_id: str, at: datetime = NOON, tenant: str = "t_acme", env: str = "dev") -> Envelope:
+    event = dataset_event().model_copy(update={"tenantId": tenant, "env": env})
+    return Envelope(event_id=event_id, ingested_at=at, event=event)
+
+
+def sink_over(bucket: FakeBucket) -> ObjectStoreSink:
+    return ObjectStoreSink(bucket, "p/", TARGET, stand_in=True)
+
+
+def names_of(*events: Envelope) -> list[str]:
+    return [part.name for part in parts("p/", [Line(n, item, encode(item)) for n, item in enumerate(events)])]
+
+
+def test_an_object_lies_under_tenant_env_day_and_hour_in_utc() -> None:
+    local = NOON.astimezone(timezone(timedelta(hours=14)))
+    [name] = names_of(envelope("e1", local))
+    assert name.startswith("p/t_acme/dev/2026-01-15/12/3599999999-3599999999-")
+    assert name.endswith(".ndjson")
+
+
+def test_the_newer_the_object_the_earlier_its_name() -> None:
+    moments = [NOON + timedelta(microseconds=n) for n in (0, 1, 999_999, 3_599_999_998, 3_599_999_999)]
+    names = [names_of(envelope("e", at))[0] for at in moments]
+    assert sorted(names, reverse=True) == names
+    for name, at in zip(names, moments, strict=True):
+        found = stored(name)
+        assert found is not None
+        assert (found.oldest, found.newest) == (at, at)
+
+
+def test_the_name_is_made_of_the_ids_whatever_their_order() -> None:
+    a, b, c = (envelope(f"e{n}", NOON + timedelta(seconds=n)) for n in range(3))
+    assert names_of(a, b, c) == names_of(c, a, b)
+    assert names_of(a, b, c) != names_of(a, envelope("other", b.ingested_at), c)
+
+
+@pytest.mark.parametrize(
+    "name", ["p/t_acme/dev/2026-01-15/12/notes.txt", "p/t_acme/dev/2026-01-15/x.ndjson", ""]
+)
+def test_a_foreign_name_says_nothing(name: str) -> None:
+    assert stored(name) is None
+
+
+def test_every_env_has_a_folder_of_its_own() -> None:
+    envs = ["dev", "DEV", "", "~", "a/b", "a~2Fb", "..", "ä", "a b", "x" * 300, "x" * 301]
+    folders = [folder("", "t_a", env) for env in envs]
+    assert len(set(folders)) == len(envs)
+    assert all(path.count("/") == 2 and len(path) < 140 for path in folders)
+    assert folders[0] == "t_a/dev/"
+
+
+def test_a_line_is_flat() -> None:
+    fields = json.loads(encode(envelope("e1")))
+    assert (fields["event_id"], fields["ingested_at"]) == ("e1", "2026-01-15T12:00:00.000000Z")
+    assert (fields["tenantId"], fields["schema_version"]) == ("t_acme", 1)
+
+
+BATCH = [
+    envelope("e1"),
+    envelope("e2", tenant="t_globex"),
+    envelope("e3", env="prod"),
+    envelope("e4", NOON + timedelta(hours=1)),
+]
+
+
+async def test_a_batch_makes_one_object_for_each_tenant_env_and_hour() -> None:
+    bucket = FakeBucket()
+    await sink_over(bucket).write([*BATCH, envelope("e5", NOON + timedelta(minutes=59))])
+    assert len(bucket.objects) == 4
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SinkRetryable(TARGET, "not reachable", "unreachable"), SinkMisconfigured(TARGET, "denied", "denied")],
+)
+async def test_a_batch_stored_in_part_is_sent_again_and_then_stored_once(error: SinkError) -> None:
+    bucket = FakeBucket()
+    bucket.faults["t_globex"] = error
+    with pytest.raises(SinkRetryable, match="stored in part") as caught:
+        await sink_over(bucket).write(BATCH)
+    assert caught.value.reason == error.reason
+    bucket.faults.clear()
+    outcomes = [receipt.outcome for receipt in await sink_over(bucket).write(BATCH)]
+    assert outcomes == ["duplicate", "stored", "duplicate", "duplicate"]
+
+
+async def test_a_batch_of_which_nothing_is_stored_raises_what_an_operator_must_see() -> None:
+    bucket = FakeBucket()
+    bucket.faults = {
+        "t_acme": SinkRetryable(TARGET, "not reachable", "unreachable"),
+        "t_globex": SinkMisconfigured(TARGET, "permission denied", "denied"),
+    }
+    with pytest.raises(SinkMisconfigured):
+        await sink_over(bucket).write(BATCH)
+
+
+async def test_an_id_again_within_the_next_hour_is_read_once() -> None:
+    sink = sink_over(FakeBucket())
+    await sink.write([envelope("e1")])
+    await sink.write([envelope("e1", NOON + timedelta(minutes=90))])
+    assert [item.ingested_at async for item in sink.scan("t_acme", "dev")] == [NOON]
+
+
+async def test_latest_passes_by_what_the_sink_did_not_write() -> None:
+    bucket = FakeBucket()
+    await sink_over(bucket).write([envelope("e1")])
+    bucket.objects |= {"p/t_acme/dev/2026-01-15/12/0-note": b"", "p/t_acme/dev/zz/readme": b""}
+    assert await sink_over(bucket).latest("t_acme", "dev") == NOON
