@@ -131,6 +131,10 @@ class Collection(Generic[Model]):
         """The record as part of an atomic batch, for DocumentStore.put_all."""
         return Write(self._address, scope, key, self._fields(record), create)
 
+    def deletion(self, scope: Scope, key: str) -> Write:
+        """The record's deletion as part of an atomic batch, for DocumentStore.put_all and mutate."""
+        return Write(self._address, scope, key, {}, delete=True)
+
     def _fields(self, record: Model) -> Fields:
         try:
             return record.model_dump()

@@ -103,7 +103,8 @@ class Write:
 
     ``create`` refuses to replace an existing document. ``merge`` keeps fields that are not named and takes
     Increment at the top level; its address must have the scope in its collection's path, since a merge
-    does not look at what is there.
+    does not look at what is there. ``delete`` removes the document, if there is one, and has no fields; it
+    does not look either, so it is for the system's own scope or a collection of the scope alone.
     """
 
     address: Address
@@ -112,10 +113,19 @@ class Write:
     fields: Fields
     create: bool = False
     merge: bool = False
+    delete: bool = False
 
     def __post_init__(self) -> None:
-        if self.merge and ("{tenant}" not in self.address.name or "{env}" not in self.address.name):
+        alone = "{tenant}" in self.address.name and "{env}" in self.address.name
+        if self.merge and not alone:
             raise ValueError("a merging write needs a collection of its scope alone")
+        if self.delete and not alone and self.scope != SYSTEM:
+            raise ValueError("a batched delete needs the system's scope or a collection of its scope alone")
+
+    @property
+    def unseen(self) -> bool:
+        """Whether the write needs no look at what is there."""
+        return self.create or self.merge or self.delete
 
 
 def document_path(address: Address, scope: Scope, key: str) -> tuple[str, str]:
@@ -188,7 +198,7 @@ class DocumentStore(Protocol):
         ...
 
     async def put_all(self, writes: Sequence[Write]) -> None:
-        """Store up to 2,500 documents, all or none. Raises like put, then none is stored."""
+        """Store or delete up to 2,500 documents, all or none. Raises like put, then nothing has changed."""
         ...
 
     async def delete(self, address: Address, scope: Scope, key: str) -> None:
@@ -226,7 +236,7 @@ class DocumentStore(Protocol):
     ) -> Fields:
         """Read, change and write one document atomically; returns the fields written.
 
-        ``also`` holds creating or merging writes that are stored in the same atomic step.
+        ``also`` holds creating, merging or deleting writes, done in the same atomic step.
 
         ``change`` gets the present fields (None when there are none) and returns the new ones. It may
         run more than once and must not have side effects; what it raises ends the call, nothing

@@ -179,8 +179,11 @@ class FirestoreDocumentStore:
             raise
 
     def _add_unseen(self, batch: AsyncWriteBatch, write: Write) -> None:
-        """Add a creating or merging write: neither needs a look at what is there."""
+        """Add a creating, merging or deleting write: none needs a look at what is there."""
         reference = self._reference(write.address, write.scope, write.key)
+        if write.delete:
+            batch.delete(reference)
+            return
         fields = _encoded(write.fields | scope_fields(write.scope))
         if write.merge:
             batch.set(reference, fields, merge=True)
@@ -188,10 +191,10 @@ class FirestoreDocumentStore:
             batch.create(reference, fields)
 
     async def _present(self, writes: Sequence[Write]) -> list[DocumentSnapshot | None]:
-        """What is stored under each write's id; None for a create or merge, which need no look."""
-        replaced = [write for write in writes if not (write.create or write.merge)]
+        """What is stored under each write's id; None for a write that needs no look."""
+        replaced = [write for write in writes if not write.unseen]
         found = iter(await asyncio.gather(*(self._read(w.address, w.scope, w.key) for w in replaced)))
-        return [None if write.create or write.merge else next(found) for write in writes]
+        return [None if write.unseen else next(found) for write in writes]
 
     async def _until_unchanged(
         self, attempt: Callable[[], Awaitable[Result]], what: str, bound: float = CALL_SECONDS

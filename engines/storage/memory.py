@@ -133,6 +133,9 @@ class MemoryDocumentStore:
     def _store(self, write: Write) -> None:
         documents = self._documents(write.address, write.scope)
         name = document_path(write.address, write.scope, write.key)[1]
+        if write.delete:
+            documents.pop(name, None)
+            return
         present = documents[name].fields if write.merge and name in documents else {}
         stored = present | {field: _added(present.get(field), value) for field, value in write.fields.items()}
         documents[name] = Document(deepcopy(stored | scope_fields(write.scope)), self._clock())

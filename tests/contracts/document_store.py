@@ -367,3 +367,22 @@ class DocumentStoreContract:
         await store.scan(address, A)
         await store.count(address, A)
         assert store.changes(address, A) == 0
+
+    async def test_a_batch_deletes_with_its_writes_or_not_at_all(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        for key in ("gone", "stays"):
+            await store.put(write(address, A, key, n=0))
+        deletes = [Write(address, SYSTEM, key, {}, delete=True) for key in ("gone", "never was")]
+        await store.put_all([*deletes, write(address, A, "new", create=True, n=1)])
+        assert [document.fields["n"] for document in await store.scan(address, A)] == [1, 0]
+        more = Write(address, SYSTEM, "stays", {}, delete=True)
+        with pytest.raises(KeyTaken):
+            await store.put_all([more, write(address, A, "new", create=True, n=2)])
+        assert await store.get(address, A, "stays") is not None
+        await store.mutate(address, A, "new", lambda _: {"n": 3}, also=[more])
+        assert [document.fields["n"] for document in await store.scan(address, A)] == [3]
+
+    async def test_a_delete_in_a_shared_collection_is_refused_in_code(self, address: Address) -> None:
+        with pytest.raises(ValueError, match="scope alone"):
+            Write(address, A, "x", {}, delete=True)

@@ -8,7 +8,7 @@ from google.cloud.firestore import AsyncClient
 from engines.nexus.backends.firestore import FirestoreSink
 from engines.nexus.backends.sink import EventSink
 from engines.storage.firestore_client import close_client, open_client
-from tests.contracts.event_sink import NOT_IN_A_DOCUMENT, START, RemoteSinkContract, envelope, tenant
+from tests.contracts.event_sink import NOT_IN_A_DOCUMENT, START, RemoteSinkContract, envelope, stored, tenant
 from tests.support.docker import free_port
 
 __all__ = ["tenant"]
@@ -26,6 +26,26 @@ class TestFirestoreSink(RemoteSinkContract):
         client = open_client("northstar-local", f"127.0.0.1:{free_port()}")
         yield FirestoreSink(client, stand_in=True)
         await close_client(client)
+
+    async def test_an_event_over_the_limit_stops_no_other_of_its_batch(
+        self, sink: EventSink, tenant: str
+    ) -> None:
+        big = [envelope(tenant, f"big{n}", n, input={"text": "x" * 1_040_000}) for n in range(12)]
+        over = envelope(tenant, "over", 20, input={"text": "x" * 1_100_000})
+        receipts = await sink.write([big[0], over, *big[1:], envelope(tenant, "small", 21)])
+        assert [receipt.outcome for receipt in receipts] == ["stored", "refused", *["stored"] * 12]
+
+    async def test_the_same_id_twice_in_one_batch_is_stored_once(self, sink: EventSink, tenant: str) -> None:
+        receipts = await sink.write([envelope(tenant, "e1"), envelope(tenant, "e1"), envelope(tenant, "e2")])
+        assert sorted(receipt.outcome for receipt in receipts) == ["duplicate", "stored", "stored"]
+        assert [item.event_id for item in await stored(sink, tenant)] == ["e1", "e2"]
+
+    async def test_a_batch_of_known_and_new_events_has_its_own_answer_for_each(
+        self, sink: EventSink, tenant: str
+    ) -> None:
+        await sink.write([envelope(tenant, "e1"), envelope(tenant, "e3")])
+        receipts = await sink.write([envelope(tenant, f"e{n}") for n in range(4)])
+        assert [receipt.outcome for receipt in receipts] == ["stored", "duplicate", "stored", "duplicate"]
 
     async def test_the_record_lies_in_the_tenants_own_collection(
         self, sink: EventSink, client: AsyncClient, tenant: str
