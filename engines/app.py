@@ -36,8 +36,8 @@ from engines.logging.audit import Audit
 from engines.logging.event_log import EventLog
 from engines.logging.events import EventPipeline
 from engines.nexus.backends import get_backend
-from engines.nexus.backends.delivery import Delivery
 from engines.nexus.backends.sink import EventSink
+from engines.nexus.delivery import Delivery, Limits
 from engines.privacy import routes as privacy_routes
 from engines.privacy.service import PrivacyService
 from engines.seo import routes as seo_routes
@@ -79,6 +79,11 @@ class Adapters:
     state: Mapping[StateSelector, DocumentStore]
     sink: EventSink
     clock: Clock = utc_now
+    outbox: DocumentStore | None = None
+    """Keeps accepted events while the sink is down; None where it would be down with the sink."""
+    letters: DocumentStore | None = None
+    """Keeps refused events; None where nothing outlives the process."""
+    limits: Limits | None = None
 
     @property
     def stores(self) -> dict[str, DocumentStore]:
@@ -104,6 +109,7 @@ class Services:
     temperature: TemperatureService
     seo: SeoService
     audit: Audit
+    delivery: Delivery
     event_log: EventLog
     dashboard: DashboardReads = field(init=False, repr=False)
 
@@ -116,6 +122,8 @@ def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
         async with AsyncExitStack() as stack:
             opened = adapters or open_adapters(settings, stack)
             app.state.services = services = build_services(settings, opened)
+            services.delivery.start()
+            stack.push_async_callback(services.delivery.stop)
             draining = asyncio.create_task(_drain_audits(services.audit, opened))
             stack.callback(draining.cancel)
             yield
@@ -146,12 +154,19 @@ def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
         client = open_client(settings.gcp_project or "", settings.firestore_emulator_host)
         stack.push_async_callback(close_client, client)
     memory = MemoryDocumentStore()
-    durable = FirestoreDocumentStore(client) if client else memory
-
+    kept = FirestoreDocumentStore(client) if client else None
+    durable: DocumentStore = kept or memory
     sink = get_backend(settings, client)
     stack.push_async_callback(sink.close)
     asked = settings.state_backends.items()
-    return Adapters({name: durable if kind == "firestore" else memory for name, kind in asked}, sink)
+    state = {name: durable if kind == "firestore" else memory for name, kind in asked}
+    return Adapters(state, sink, outbox=outbox_beside(sink, kept), letters=kept)
+
+
+def outbox_beside(sink: EventSink, kept: DocumentStore | None) -> DocumentStore | None:
+    """The durable store as outbox of a sink that can fail alone: not one in the same database."""
+    description = sink.describe()
+    return None if description.discards or description.backend == "firestore" else kept
 
 
 def build_services(settings: Settings, adapters: Adapters) -> Services:
@@ -160,7 +175,9 @@ def build_services(settings: Settings, adapters: Adapters) -> Services:
     tokens = Tokens(settings.auth_jwt_signing.get_secret_value())
     identity = IdentityService(state["identity"], tokens, clock)
     privacy = PrivacyService(state["privacy"])
-    delivery = Delivery(adapters.sink, clock)
+    delivery = Delivery(
+        adapters.sink, clock, outbox=adapters.outbox, letters=adapters.letters, limits=adapters.limits
+    )
     pipeline = EventPipeline(privacy, delivery, clock)
     audit = Audit(pipeline, clock)
     locks = StrategyLockService(state["strategy_lock"], audit, clock)
@@ -182,13 +199,14 @@ def build_services(settings: Settings, adapters: Adapters) -> Services:
         temperature=TemperatureService(state["identity"], locks, budget, kpi, clock),
         seo=SeoService(state["seo"], locks, clock),
         audit=audit,
+        delivery=delivery,
         event_log=EventLog(pipeline, settings.env),
     )
-    services.dashboard = _dashboard_reads(services, adapters, delivery)
+    services.dashboard = _dashboard_reads(services, adapters)
     return services
 
 
-def _dashboard_reads(services: Services, adapters: Adapters, delivery: Delivery) -> DashboardReads:
+def _dashboard_reads(services: Services, adapters: Adapters) -> DashboardReads:
     sink = adapters.sink.describe()
     checks = HealthChecks(
         {name: SharedProbe(store.ping, adapters.clock) for name, store in adapters.stores.items()},
@@ -213,7 +231,7 @@ def _dashboard_reads(services: Services, adapters: Adapters, delivery: Delivery)
         preferences=services.privacy.preferences,
         kill_switches=services.kill_switches.switches,
         sink=adapters.sink,
-        delivery_state=lambda: delivery.state,
+        delivery=services.delivery,
         health=checks,
         readings=SharedReadings(adapters.clock),
         clock=adapters.clock,

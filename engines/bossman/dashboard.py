@@ -63,13 +63,17 @@ async def build(reads: DashboardReads, scope: Scope, surface: str, window_days: 
 
     no_prefs: list[TrainingPreference] = []
     no_budget: tuple[BudgetSection, Cogs | None] = (BudgetSection(), None)
+    waiting = reads.readings.get(
+        ("undelivered", scope), reads.delivery.changes(scope), lambda: sections.undelivered(reads, scope)
+    )
+    sink = asyncio.gather(
+        reads.health.sink.result(), _events(reads, scope), part(reads.clock, "outbox", waiting, None)
+    )
     around = asyncio.gather(
         reads.readings.get(
             ("tenant", scope.tenant_id), reads.tenants.changes(SYSTEM), lambda: sections.tenant(reads, scope)
         ),
-        reads.health.sink.result(),
         reads.health.all(),
-        _events(reads, scope),
         read(
             "training_prefs",
             (reads.preferences,),
@@ -122,7 +126,8 @@ async def build(reads: DashboardReads, scope: Scope, surface: str, window_days: 
         ),
     )
     temperature, budget, kpi, locks, firearms, analytics = await engines
-    tenant, probe, health, events, preferences, kill_switch = await around
+    tenant, health, preferences, kill_switch = await around
+    probe, events, undelivered = await sink
     now = reads.clock()
     parts: dict[Section, Part[Any]] = {
         "events": events,
@@ -151,9 +156,10 @@ async def build(reads: DashboardReads, scope: Scope, surface: str, window_days: 
             reads.sink.describe(),
             scope.tenant_id,
             probe,
-            reads.delivery_state(),
+            reads.delivery.state,
             last_write_at=events.value,
-            read_failure=events.failure,
+            undelivered=undelivered.value,
+            read_failure=_read_failure(events, undelivered),
         ),
         training_prefs=preferences.value,
         kill_switch=kill_switch.value,
@@ -173,6 +179,12 @@ async def _events(reads: DashboardReads, scope: Scope) -> Part[datetime | None]:
         return found
     # Nothing is kept, so nothing can be said of what arrived: unknown, never "no events".
     return Part(None, Reading(description.backend, found.reading.observed_at, failure="read_error"))
+
+
+def _read_failure(events: Part[Any], undelivered: Part[Any]) -> str | None:
+    if events.failure:
+        return f"the newest event could not be read: {events.failure}"
+    return f"the outbox could not be read: {undelivered.failure}" if undelivered.failure else None
 
 
 def _tenant_health(

@@ -1,18 +1,22 @@
 """The sink indicator: what is behind a tenant's events, and whether it takes and keeps them. Pure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel
 
 from engines.bossman.health import ProbeResult
-from engines.nexus.backends.delivery import DeliveryState
 from engines.nexus.backends.sink import SinkDescription
+from engines.nexus.delivery import DeliveryState, Undelivered
 
 SinkStatus = Literal["up", "degraded", "down", "unknown", "off"]
 
 CLEARED_BY_PROBE = ("timeout", "unreachable")
 """Failures that a probe disproves. Any other one may hit writes alone, so only a write clears it."""
+
+
+ON_THE_WAY = timedelta(seconds=1)
+"""How long an event may be under way to the sink before it counts as waiting."""
 
 
 class LastErrorView(BaseModel):
@@ -24,9 +28,12 @@ class LastErrorView(BaseModel):
 
 
 class Backlog(BaseModel):
-    """Events taken but not yet stored: none, since an event is answered only when it is stored."""
+    """The tenant's events that the sink does not hold yet: in the outbox, or on their way in this process.
 
-    depth: int = 0
+    ``depth`` is null when the outbox could not be read.
+    """
+
+    depth: int | None
     oldest_at: datetime | None = None
 
 
@@ -45,6 +52,7 @@ class EventSinkIndicator(BaseModel):
     last_error: LastErrorView | None
     consecutive_failures: int
     backlog: Backlog
+    dead_letters: int | None
 
 
 def indicator(
@@ -53,11 +61,12 @@ def indicator(
     probe: ProbeResult,
     state: DeliveryState,
     last_write_at: datetime | None,
+    undelivered: Undelivered | None,
     read_failure: str | None,
 ) -> EventSinkIndicator:
-    """The indicator of one tenant. ``read_failure`` says why ``last_write_at`` could not be read."""
-    status, reason = _status(description, probe, state, read_failure)
-    error = state.last_error
+    """The indicator of one tenant. ``read_failure`` says what of the two before it could not be read."""
+    status, reason = _status(description, probe, state, undelivered, read_failure)
+    error, waits = state.last_error, undelivered
     return EventSinkIndicator(
         backend=description.backend,
         last_write_at=last_write_at,
@@ -70,12 +79,17 @@ def indicator(
         observed_at=probe.observed_at,
         last_error=LastErrorView(at=error.at, kind=error.kind, message=error.message) if error else None,
         consecutive_failures=state.consecutive_failures,
-        backlog=Backlog(),
+        backlog=Backlog(depth=waits.depth, oldest_at=waits.oldest_at) if waits else Backlog(depth=None),
+        dead_letters=waits.dead_letters if waits else None,
     )
 
 
 def _status(
-    description: SinkDescription, probe: ProbeResult, state: DeliveryState, read_failure: str | None
+    description: SinkDescription,
+    probe: ProbeResult,
+    state: DeliveryState,
+    undelivered: Undelivered | None,
+    read_failure: str | None,
 ) -> tuple[SinkStatus, str | None]:
     if description.discards:
         return "off", "events are discarded"
@@ -84,10 +98,18 @@ def _status(
     if not probe.passed:
         return "down", probe.failure
     if read_failure:
-        return "degraded", f"the newest event could not be read: {read_failure}"
+        return "degraded", read_failure
     if _last_write_failed(probe, state):
         return "degraded", "the last write failed"
+    if undelivered and _is_late(undelivered, probe.observed_at):
+        return "degraded", "events wait for the sink"
     return "up", None
+
+
+def _is_late(undelivered: Undelivered, now: datetime) -> bool:
+    """Whether events wait longer than a write takes: those under way are no fault."""
+    oldest_at = undelivered.oldest_at
+    return undelivered.depth > 0 and (oldest_at is None or now - oldest_at > ON_THE_WAY)
 
 
 def _last_write_failed(probe: ProbeResult, state: DeliveryState) -> bool:

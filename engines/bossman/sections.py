@@ -1,7 +1,6 @@
 """The sections of the dashboard, each read from the records of its engine. Readers only."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,8 +31,8 @@ from engines.firearms.rules import DANGEROUS_ACTIONS
 from engines.identity.models import Tenant
 from engines.kill_switch.models import KillSwitch
 from engines.kpi.models import KpiCorridor, KpiDefinition
-from engines.nexus.backends.delivery import DeliveryState
 from engines.nexus.backends.sink import SinkReads
+from engines.nexus.delivery import DeliveryReads, Undelivered
 from engines.privacy.models import TrainingPreference
 from engines.seo.models import PageSeoConfig
 from engines.strategy_lock.models import StrategyLock
@@ -64,7 +63,7 @@ class DashboardReads:
     preferences: Reads[TrainingPreference]
     kill_switches: Reads[KillSwitch]
     sink: SinkReads
-    delivery_state: Callable[[], DeliveryState]
+    delivery: DeliveryReads
     health: HealthChecks
     readings: SharedReadings
     clock: Clock = utc_now
@@ -183,3 +182,8 @@ async def events(reads: DashboardReads, scope: Scope) -> Read[datetime | None]:
     """Newest event of the tenant and env, read from the sink."""
     latest = await reads.sink.latest(scope.tenant_id, scope.env)
     return Read(latest, latest)
+
+
+async def undelivered(reads: DashboardReads, scope: Scope) -> Read[Undelivered | None]:
+    """The tenant's events that wait for the sink or were refused by it."""
+    return Read(await reads.delivery.undelivered(scope), None)

@@ -1,8 +1,9 @@
 """Audit events: who did what. A state change and its audit are stored in one atomic step.
 
 The audit event goes into the outbox of the store that holds the record, together with the record; then it
-is delivered to the sink and leaves the outbox. With the sink down the change stands, its audit waits, and
-``drain`` delivers it later under the same event id, so that neither is lost and none is doubled.
+is delivered and leaves the outbox once delivery holds it: in the sink, in its own outbox or, refused, as a
+dead letter. Until then ``drain`` tries it again under the same event id, so that neither is lost and none is
+doubled.
 """
 
 import logging
@@ -19,7 +20,7 @@ from engines.common.collection import Collection
 from engines.common.documents import SYSTEM, Address, DocumentStore, StoreError, Write
 from engines.common.identity import RequestContext
 from engines.dataset.events.schemas import DatasetEvent
-from engines.logging.events import EventPipeline
+from engines.logging.events import EventPipeline, PipelineResult
 
 log = logging.getLogger(__name__)
 
@@ -79,21 +80,25 @@ class Audit:
         waiting = await _outbox(store).find(SYSTEM, order_by="created_at", limit=DRAIN_BATCH)
         delivered = 0
         for stored in waiting:
-            if await self._deliver(store, stored.record) == "pending":
+            if not _is_held(await self._hand_over(store, stored.record)):
                 break
             delivered += 1
         return delivered
 
     async def _deliver(self, store: DocumentStore, pending: PendingAudit) -> AuditStatus:
+        result = await self._hand_over(store, pending)
+        return "stored" if result.durable_in == "sink" else "pending"
+
+    async def _hand_over(self, store: DocumentStore, pending: PendingAudit) -> PipelineResult:
         result = await self._pipeline.log(pending.event, pending.event_id)
-        if result.status != "accepted":
-            return "pending"
+        if not _is_held(result):
+            return result
         try:
             await _outbox(store).delete(SYSTEM, pending.event_id)
         except StoreError as error:
             # It stays in the outbox and is sent again under the same id, which changes nothing.
             log.warning("audit %s could not leave the outbox: %s", pending.event_id, error)
-        return "stored"
+        return result
 
     def _pending(self, change: Change) -> PendingAudit:
         event = audit_event(change.context, change.action, change.metadata)
@@ -131,6 +136,11 @@ def audit_event(
         requestId=context.request_id,
         actorType=actor,
     )
+
+
+def _is_held(result: PipelineResult) -> bool:
+    """Whether delivery answers for the event from now on."""
+    return result.status == "accepted" or result.dead_letter
 
 
 def _outbox(store: DocumentStore) -> Collection[PendingAudit]:

@@ -12,10 +12,23 @@ from fastapi import FastAPI
 from engines.app import Adapters, Services, create_app
 from engines.config.runtime_config import STATE_SELECTORS, Settings
 from engines.nexus.backends.memory import MemorySink
+from engines.nexus.delivery import Limits
 from engines.storage.memory import MemoryDocumentStore
 
 SIGNING_SECRET = "test-signing-secret-of-more-than-32-bytes"
 SYSTEM_KEY = "test-system-key"
+
+
+QUICK = Limits(
+    caller_seconds=0.4,
+    sink_seconds=0.2,
+    outbox_seconds=0.15,
+    margin_seconds=0.1,
+    floor_seconds=0.1,
+    drain_seconds=0.2,
+    flush_seconds=1.0,
+)
+"""A sink that fails in a test is given up soon."""
 
 
 class MovableClock:
@@ -70,6 +83,8 @@ class MemoryKit:
     clock: MovableClock = field(default_factory=MovableClock)
     sink: Any = field(default_factory=MemorySink)
     store: Any = None
+    outbox: Any = None
+    letters: Any = None
     client: httpx.AsyncClient = field(init=False)
     services: Services = field(init=False)
 
@@ -77,7 +92,8 @@ class MemoryKit:
         self.store = self.store or MemoryDocumentStore(self.clock)
 
     def adapters(self) -> Adapters:
-        return Adapters(dict.fromkeys(STATE_SELECTORS, self.store), self.sink, self.clock)
+        state = dict.fromkeys(STATE_SELECTORS, self.store)
+        return Adapters(state, self.sink, self.clock, self.outbox, self.letters, QUICK)
 
 
 @asynccontextmanager

@@ -8,7 +8,6 @@ from engines.common.identity import Role
 from engines.dataset.events.schemas import DatasetEvent
 from engines.identity.models import TenantMembership, User
 from engines.logging.events import EventPipeline
-from engines.nexus.backends.delivery import Delivery
 from engines.nexus.backends.sink import (
     Envelope,
     FailureKind,
@@ -18,9 +17,10 @@ from engines.nexus.backends.sink import (
     SinkPermanent,
     SinkRetryable,
 )
+from engines.nexus.delivery import Delivery
 from engines.privacy.service import PrivacyService
 from engines.storage.memory import MemoryDocumentStore
-from tests.support.app import Login, MemoryKit, MovableClock
+from tests.support.app import QUICK, Login, MemoryKit, MovableClock
 from tests.support.faults import FaultySink, FaultyStore
 
 PERSON = "u_person"
@@ -72,7 +72,7 @@ class PipelineKit:
     def __post_init__(self) -> None:
         self.store = FaultyStore(MemoryDocumentStore(self.clock))
         self.privacy = PrivacyService(self.store)
-        self.delivery = Delivery(self.sink, self.clock)
+        self.delivery = Delivery(self.sink, self.clock, limits=QUICK)
         self.pipeline = EventPipeline(self.privacy, self.delivery, self.clock)
 
     @staticmethod

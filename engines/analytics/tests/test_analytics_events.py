@@ -50,6 +50,7 @@ async def test_the_answer_says_accepted_with_flags_and_id(
         "tenantId": acme.tenant_id,
         "pii_flags": ["email"],
         "event_id": stored.event_id,
+        "durable_in": "sink",
     }
     assert stored.event.train_ok is False
 

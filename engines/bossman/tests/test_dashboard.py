@@ -55,6 +55,7 @@ KEYS = {
         "last_error",
         "consecutive_failures",
         "backlog",
+        "dead_letters",
     ],
     "freshness": [
         "status",
@@ -201,6 +202,7 @@ async def test_the_indicator_of_a_sink_that_works(kit: MemoryKit, acme: Login) -
         "last_error": None,
         "consecutive_failures": 0,
         "backlog": {"depth": 0, "oldest_at": None},
+        "dead_letters": None,
     }
 
 

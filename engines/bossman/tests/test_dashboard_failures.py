@@ -18,7 +18,6 @@ from engines.common.documents import (
     Write,
 )
 from engines.identity.models import Tenant
-from engines.nexus.backends import delivery
 from engines.nexus.backends.sink import SinkMisconfigured, SinkPermanent, SinkRetryable
 from engines.privacy.models import TRAINING_PREFERENCES
 from engines.storage.memory import MemoryDocumentStore
@@ -181,7 +180,6 @@ async def test_a_refused_event_after_an_outage_does_not_hold_up_the_recovery(
 async def test_a_hanging_sink_bounds_write_and_probe(
     faulty: MemoryKit, owner: Login, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "WRITE_SECONDS", 0.01)
     monkeypatch.setattr(health, "PROBE_SECONDS", 0.01)
     faulty.sink.hanging |= {"write", "probe"}
     assert await send(faulty, owner) == 503

@@ -11,11 +11,13 @@ from engines.bossman.sections import DashboardReads
 from engines.budget.summary import BudgetSummaries
 from engines.common.collection import Reads
 from engines.nexus.backends.sink import SinkReads
+from engines.nexus.delivery import DeliveryReads
 from tests.support.app import Login, MemoryKit
 
 READERS = {
     Reads: {"source", "changes", "get", "find", "count"},
     SinkReads: {"describe", "latest", "probe", "scan"},
+    DeliveryReads: {"state", "changes", "undelivered"},
 }
 """All that the reading protocols offer. A writer among them would be a new name here."""
 
@@ -24,7 +26,9 @@ def offered(protocol: type) -> set[str]:
     return {name for name in vars(protocol) if not name.startswith("_")}
 
 
-@pytest.mark.parametrize(("protocol", "names"), READERS.items(), ids=["Reads", "SinkReads"])
+@pytest.mark.parametrize(
+    ("protocol", "names"), READERS.items(), ids=lambda value: getattr(value, "__name__", "")
+)
 def test_a_reading_protocol_offers_no_writer(protocol: type, names: set[str]) -> None:
     assert offered(protocol) == names
 
@@ -50,7 +54,8 @@ def test_every_store_and_sink_the_dashboard_holds_is_typed_as_a_reader() -> None
         "kill_switches",
     }
     assert origins["sink"] is SinkReads
-    assert set(origins) == readers | {"sink", "budget", "delivery_state", "health", "readings", "clock"}
+    assert origins["delivery"] is DeliveryReads
+    assert set(origins) == readers | {"sink", "budget", "delivery", "health", "readings", "clock"}
 
 
 def test_budget_summaries_offer_no_writer() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from engines.bossman.event_sink import indicator
 from engines.bossman.health import ProbeResult
-from engines.nexus.backends.delivery import DeliveryState, LastError
 from engines.nexus.backends.sink import FailureReason, SinkDescription
+from engines.nexus.delivery import DeliveryState, LastError, Undelivered
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 SINK = SinkDescription("firestore", "FirestoreSink", "project/nexus_events_{tenant}", stand_in=True)
@@ -25,10 +25,17 @@ def failing(at: datetime, kind: FailureReason = "error", failures: int = 1) -> D
     return DeliveryState(LastError(at, kind, "why"), failures)
 
 
+NONE_WAIT = Undelivered(0, None, 0)
+
+
 def status(
-    description: SinkDescription, probe: ProbeResult, state: DeliveryState, read_failure: str | None = None
+    description: SinkDescription,
+    probe: ProbeResult,
+    state: DeliveryState,
+    read_failure: str | None = None,
+    undelivered: Undelivered | None = NONE_WAIT,
 ) -> tuple[str, str | None]:
-    shown = indicator(description, "t_acme", probe, state, None, read_failure)
+    shown = indicator(description, "t_acme", probe, state, None, undelivered, read_failure)
     return shown.status, shown.reason
 
 
@@ -41,8 +48,8 @@ WRITE_FAILED = ("degraded", "the last write failed")
         (SINK, PASSED, HEALTHY, None, ("up", None)),
         (SINK, PASSED, failing(EARLIER, failures=0), None, ("up", None)),
         (SINK, PASSED, failing(EARLIER), None, WRITE_FAILED),
-        (SINK, PASSED, HEALTHY, "away", ("degraded", "the newest event could not be read: away")),
-        (SINK, PASSED, failing(LATER), "away", ("degraded", "the newest event could not be read: away")),
+        (SINK, PASSED, HEALTHY, "away", ("degraded", "away")),
+        (SINK, PASSED, failing(LATER), "away", ("degraded", "away")),
         (SINK, FAILED, HEALTHY, None, ("down", "project: connection refused")),
         (SINK, FAILED, failing(LATER), "away", ("down", "project: connection refused")),
         (SINK, UNANSWERED, HEALTHY, None, ("unknown", "the probe itself failed: KeyError")),
@@ -91,8 +98,31 @@ def test_a_probe_cannot_disprove_a_failure_that_may_hit_writes_alone(kind: Failu
     assert status(SINK, PASSED, failing(NOW - timedelta(days=1), kind)) == WRITE_FAILED
 
 
+@pytest.mark.parametrize(
+    ("undelivered", "expected"),
+    [
+        (Undelivered(1, NOW - timedelta(seconds=2), 0), ("degraded", "events wait for the sink")),
+        (Undelivered(1, None, 0), ("degraded", "events wait for the sink")),
+        (Undelivered(1, NOW - timedelta(seconds=1), 0), ("up", None)),
+        (Undelivered(0, None, 7), ("up", None)),
+    ],
+    ids=["waits", "age_unknown", "on_its_way", "dead_letters_alone"],
+)
+def test_events_that_wait_longer_than_a_write_takes_degrade(
+    undelivered: Undelivered, expected: tuple[str, str | None]
+) -> None:
+    assert status(SINK, PASSED, HEALTHY, undelivered=undelivered) == expected
+
+
+def test_what_could_not_be_read_is_null_and_never_zero() -> None:
+    shown = indicator(SINK, "t_acme", PASSED, HEALTHY, None, None, "the outbox could not be read: away")
+    assert (shown.status, shown.backlog.depth, shown.backlog.oldest_at) == ("degraded", None, None)
+    assert shown.dead_letters is None
+
+
 def test_the_indicator_shows_exactly_this_and_the_existing_keys_first() -> None:
-    shown = indicator(SINK, "t_acme", PASSED, failing(EARLIER, "denied", 3), EARLIER, None)
+    waiting = Undelivered(4, EARLIER, 2)
+    shown = indicator(SINK, "t_acme", PASSED, failing(EARLIER, "denied", 3), EARLIER, waiting, None)
     expected = {
         "backend": "firestore",
         "last_write_at": EARLIER,
@@ -105,12 +135,13 @@ def test_the_indicator_shows_exactly_this_and_the_existing_keys_first() -> None:
         "observed_at": NOW,
         "last_error": {"at": EARLIER, "kind": "denied", "message": "why"},
         "consecutive_failures": 3,
-        "backlog": {"depth": 0, "oldest_at": None},
+        "backlog": {"depth": 4, "oldest_at": EARLIER},
+        "dead_letters": 2,
     }
     assert shown.model_dump() == expected
     assert list(shown.model_dump())[:3] == ["backend", "last_write_at", "backend_class"]
 
 
 def test_without_an_error_there_is_none() -> None:
-    shown = indicator(SINK, "t_acme", PASSED, HEALTHY, None, None)
+    shown = indicator(SINK, "t_acme", PASSED, HEALTHY, None, NONE_WAIT, None)
     assert (shown.last_error, shown.consecutive_failures, shown.last_write_at) == (None, 0, None)

@@ -12,8 +12,8 @@ from engines.common.documents import Scope, StoreError
 from engines.dataset.events.schemas import DatasetEvent
 from engines.guardrails.pii_text import detect, policy_reason
 from engines.logging.events.scan import scanned_text
-from engines.nexus.backends.delivery import Delivery
 from engines.nexus.backends.sink import Envelope, FailureKind, SinkError
+from engines.nexus.delivery import Delivery, Refused
 
 log = logging.getLogger(__name__)
 stdout = logging.getLogger("engines.events")
@@ -28,7 +28,11 @@ class Eligibility(Protocol):
 
 
 class PipelineResult(BaseModel):
-    """What became of an event. ``error`` and ``kind`` are set exactly when ``status`` is error."""
+    """What became of an event. ``error`` and ``kind`` are set exactly when ``status`` is error.
+
+    An accepted event is durable in the sink, or in the outbox until the sink takes it. ``dead_letter`` says
+    that a refused event is kept for a replay.
+    """
 
     status: Literal["accepted", "error"]
     tenantId: str
@@ -36,6 +40,8 @@ class PipelineResult(BaseModel):
     error: str | None = None
     kind: FailureKind | None = Field(None, exclude=True)
     event_id: str
+    durable_in: Literal["sink", "outbox"] | None = None
+    dead_letter: bool = Field(False, exclude=True)
 
 
 class EventPipeline:
@@ -60,12 +66,18 @@ class EventPipeline:
         except (ValueError, RecursionError):
             return _failure(event, identity, "the event or its id cannot be written as JSON", "permanent")
         try:
-            await self._delivery.deliver(envelope)
+            delivered = await self._delivery.deliver(envelope)
         except SinkError as error:
-            return _failure(event, identity, str(error), error.kind)
+            kept = isinstance(error, Refused) and error.kept
+            return _failure(event, identity, str(error), error.kind, dead_letter=kept)
         _print(envelope)
-        flags = envelope.event.pii_flags["flags"]
-        return PipelineResult(status="accepted", tenantId=event.tenantId, pii_flags=flags, event_id=identity)
+        return PipelineResult(
+            status="accepted",
+            tenantId=event.tenantId,
+            pii_flags=envelope.event.pii_flags["flags"],
+            event_id=identity,
+            durable_in=delivered.durable_in,
+        )
 
     async def _envelope(self, event: DatasetEvent, event_id: str) -> Envelope:
         """The event with its flags and eligibility, every value in a form that JSON can carry."""
@@ -77,9 +89,18 @@ class EventPipeline:
         return Envelope(event_id=event_id, ingested_at=self._clock(), event=processed)
 
 
-def _failure(event: DatasetEvent, event_id: str, error: str, kind: FailureKind) -> PipelineResult:
+def _failure(
+    event: DatasetEvent, event_id: str, error: str, kind: FailureKind, *, dead_letter: bool = False
+) -> PipelineResult:
     log.warning("event %s of %s not stored: %s", event_id, event.tenantId, error)
-    return PipelineResult(status="error", tenantId=event.tenantId, error=error, kind=kind, event_id=event_id)
+    return PipelineResult(
+        status="error",
+        tenantId=event.tenantId,
+        error=error,
+        kind=kind,
+        event_id=event_id,
+        dead_letter=dead_letter,
+    )
 
 
 def _print(envelope: Envelope) -> None:

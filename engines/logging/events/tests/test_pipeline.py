@@ -70,12 +70,15 @@ async def test_flags_are_stored_with_their_reason_and_returned(
 
 async def test_the_result_of_an_accepted_event(parts: PipelineKit) -> None:
     result = await parts.pipeline.log(dataset_event(), "e-1")
-    assert result == PipelineResult(status="accepted", tenantId="t_acme", pii_flags=[], event_id="e-1")
+    assert result == PipelineResult(
+        status="accepted", tenantId="t_acme", pii_flags=[], event_id="e-1", durable_in="sink"
+    )
     assert result.model_dump(exclude_none=True) == {
         "status": "accepted",
         "tenantId": "t_acme",
         "pii_flags": [],
         "event_id": "e-1",
+        "durable_in": "sink",
     }
 
 

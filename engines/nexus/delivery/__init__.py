@@ -1,0 +1,18 @@
+"""Delivery: everything between an event and its sink: group commit, retry, outbox, dead letters."""
+
+from engines.nexus.delivery.delivery import Delivery
+from engines.nexus.delivery.queue import Delivered, Limits, Overloaded
+from engines.nexus.delivery.state import DeliveryReads, DeliveryState, LastError, Undelivered
+from engines.nexus.delivery.writers import Refused
+
+__all__ = [
+    "Delivered",
+    "Delivery",
+    "DeliveryReads",
+    "DeliveryState",
+    "LastError",
+    "Limits",
+    "Overloaded",
+    "Refused",
+    "Undelivered",
+]
