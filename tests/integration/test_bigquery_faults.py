@@ -15,7 +15,7 @@ from engines.nexus.backends.bigquery import (
     BigQuerySink,
     open_bigquery,
 )
-from engines.nexus.backends.sink import EventSink, SinkMisconfigured, SinkRetryable
+from engines.nexus.backends.sink import EventSink, SinkError, SinkMisconfigured, SinkRetryable
 from tests.contracts.event_sink import START, envelope, stored, tenant
 from tests.support.bigquery import DATASET, PROJECT, BigQuery, FaultyBigQuery
 from tests.support.bigquery_fixtures import broken, client, sink, table, through
@@ -87,6 +87,8 @@ ANSWERS: list[Answer] = [
     (401, "authError", SinkMisconfigured, "denied"),
     (403, "quotaExceeded", SinkRetryable, "error"),
     (429, "tooMany", SinkRetryable, "error"),
+    (400, "invalid", SinkRetryable, "error"),
+    (500, "internal", SinkRetryable, "error"),
     (503, "unavailable", SinkRetryable, "unreachable"),
     (504, "late", SinkRetryable, "timeout"),
 ]
@@ -129,3 +131,23 @@ async def test_a_row_error_that_is_not_about_the_row_blames_no_event(
         await through.write([envelope(tenant, "e1")])
     broken.faults.clear()
     assert [receipt.outcome for receipt in await through.write([envelope(tenant, "e1")])] == ["stored"]
+
+
+async def test_a_table_that_takes_no_rows_yet_is_not_called_missing(
+    through: BigQuerySink, broken: FaultyBigQuery, tenant: str
+) -> None:
+    broken.fail("/insertAll", 404, "notFound")
+    with pytest.raises(SinkRetryable, match="takes no rows yet"):
+        await through.write([envelope(tenant, "e1")])
+
+
+async def test_a_record_that_is_no_event_is_said_without_its_values(
+    sink: BigQuerySink, client: bigquery.Client, table: str, tenant: str
+) -> None:
+    await sink.write([envelope(tenant, "e1")])
+    values = f"'by-hand', TIMESTAMP '2026-01-01', '{tenant}', 'dev', 'a secret value'"
+    columns = "event_id, ingested_at, tenantId, env, surface"
+    client.query_and_wait(f"INSERT `{DATASET}.{table}` ({columns}) VALUES ({values})")
+    with pytest.raises(SinkError, match="a record in the table is not an event") as caught:
+        await stored(sink, tenant)
+    assert "secret" not in str(caught.value)

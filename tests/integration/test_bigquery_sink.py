@@ -1,5 +1,6 @@
 """The BigQuery sink keeps the conformance suite, against the real stand-in; its table and readers."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from google.cloud import bigquery
 from engines.nexus.backends.bigquery import BigQuerySink, open_bigquery
 from engines.nexus.backends.bigquery_rows import REQUEST_BYTES
 from engines.nexus.backends.bigquery_table import columns
-from engines.nexus.backends.sink import EventSink, SinkMisconfigured, SinkRetryable
+from engines.nexus.backends.sink import Envelope, EventSink, SinkMisconfigured, SinkRetryable
 from tests.contracts.event_sink import (
     START,
     UNENCODABLE,
@@ -77,6 +78,23 @@ async def test_the_table_is_made_for_analysts(
     sql = f"SELECT JSON_VALUE(input, '$.text') AS text, train_ok, surface FROM `{DATASET}.{table}`"
     [row] = client.query_and_wait(sql)
     assert dict(row) == {"text": "grüße 🚀", "train_ok": False, "surface": "squared"}
+
+
+async def test_processes_that_start_together_make_one_table(
+    sink: BigQuerySink, stand_in: BigQuery, table: str, tenant: str
+) -> None:
+    async def write(process: BigQuerySink, event: Envelope) -> None:
+        # The stand-in breaks off one of two that create the same table: said as retryable.
+        try:
+            await process.write([event])
+        except SinkRetryable:
+            await process.write([event])
+
+    other = open_bigquery(PROJECT, DATASET, table, stand_in.url)
+    events = [envelope(tenant, "e1"), envelope(tenant, "e2", 1)]
+    await asyncio.gather(write(sink, events[0]), write(other, events[1]))
+    await other.close()
+    assert await stored(sink, tenant) == events
 
 
 async def test_latest_reads_the_newest_partitions_first(

@@ -17,7 +17,12 @@ NO_RETRY: Any = None
 """The SDK retries for ten minutes unless told not to; it takes None, though its annotations do not say so."""
 
 TIMED_OUT = (TimeoutError, requests.Timeout, exceptions.GatewayTimeout)
-UNREACHABLE = (requests.RequestException, auth.TransportError, exceptions.ServerError)
+UNREACHABLE = (
+    requests.RequestException,
+    auth.TransportError,
+    exceptions.ServiceUnavailable,
+    exceptions.BadGateway,
+)
 DENIED = (exceptions.Forbidden, exceptions.Unauthorized, auth.GoogleAuthError)
 FAILED = (*TIMED_OUT, *UNREACHABLE, *DENIED, exceptions.GoogleAPICallError)
 
@@ -62,7 +67,7 @@ def _sink_error(target: str, error: BaseException) -> SinkError:
         return SinkMisconfigured(target, f"permission denied ({reason})", "denied")
     if isinstance(error, exceptions.NotFound):
         return SinkMisconfigured(target, "the table or its dataset does not exist", "missing")
-    return SinkError(target, f"refused the call ({reason})")
+    return SinkRetryable(target, f"refused the call ({reason})", "error")
 
 
 def _reason(error: BaseException) -> str:

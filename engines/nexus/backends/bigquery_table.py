@@ -4,6 +4,8 @@ One column per field of DatasetEvent, so that analysts can query it; partitioned
 ``ingested_at``, clustered by tenant and env. It changes by adding columns only.
 """
 
+from typing import get_origin
+
 from google.api_core.exceptions import Conflict, NotFound
 from google.cloud import bigquery
 from google.cloud.bigquery import SchemaField
@@ -14,7 +16,7 @@ from engines.nexus.backends.sink import SinkMisconfigured
 
 WRITE_PERMISSION = "bigquery.tables.updateData"
 JSON_FIELDS = tuple(
-    name for name, info in DatasetEvent.model_fields.items() if "dict" in str(info.annotation)
+    name for name, info in DatasetEvent.model_fields.items() if get_origin(info.annotation) is dict
 )
 
 
