@@ -93,6 +93,7 @@ scan_services() {
   for service in $services; do
     line=$(state_of "$service" "$states")
     state=$(readiness "$service" "$line")
+    if [ "$service" = bossman ] && [ "$state" = waiting ] && answers_ahead "$line"; then state=ready; fi
     if [ -z "$ended" ] && { [ -z "$line" ] || was_there_before "$line"; }; then state=waiting; fi
     # Unhealthy since before this start, as Bossman is while its store is stopped: it gets the time to recover.
     if [ "$state" = unhealthy ] && was_there_before "$line"; then state=waiting; fi
@@ -104,6 +105,12 @@ scan_services() {
       *) if [ -z "$failed_service" ]; then failed_service=$service; fi ;;
     esac
   done
+}
+
+# answers_ahead LINE: asked from here, what the health check asks. Docker looks only every 5 s, too slow for a switch of sinks.
+answers_ahead() {
+  [ -n "$switching" ] && [ "$(state_field "$1" 3)" = running ] &&
+    [ "$(http_status "$(http GET "$(host_port bossman)" /readyz)")" = 200 ]
 }
 
 # start_stack: returns when every service is ready; ends with a diagnosis when one is dead or time is over.

@@ -53,7 +53,7 @@ choose_sink() {
     s3) add_profile s3 && unset DATASETS_BUCKET ;;
     *) bad_usage "unknown sink: '$1' (choose firestore, bigquery, object_store or s3)" ;;
   esac
-  sink=$1
+  sink=$1 switching=yes
   unset NEXUS_BACKEND
 }
 
@@ -68,6 +68,7 @@ sink_lines() {
 # load_state: project, profiles, mode and sink of this checkout, changing nothing.
 load_state() {
   sink=$(remembered_sink)
+  switching=""
   project=$(env_value COMPOSE_PROJECT_NAME)
   profiles=$(env_value COMPOSE_PROFILES)
   mode=""
