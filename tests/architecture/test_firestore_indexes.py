@@ -59,7 +59,7 @@ async def queries() -> set[Query]:
     kit = MemoryKit()
     # A moment at which a window's edges cut days, hours and minutes.
     kit.clock.advance(hours=3, minutes=17, seconds=5.5)
-    store = kit.store = RecordingStore(kit.clock)
+    store = kit.store = kit.outbox = kit.letters = RecordingStore(kit.clock)
     async with running(kit) as kit:
         login = await sign_up(kit.client, "acme")
         for route in WITH_TENANT:

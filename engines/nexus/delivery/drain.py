@@ -1,5 +1,6 @@
 """The way out of the outbox: oldest first, one process at a time, the same batch under the same ids again."""
 
+import asyncio
 from collections.abc import Sequence
 
 from engines.common.documents import StoreUnavailable
@@ -21,24 +22,30 @@ class Drain:
         self._letters = letters
         self._lease = lease
         self._seconds = seconds
+        self._alone = asyncio.Lock()
 
     async def send_next(self) -> int:
         """Send the oldest events; returns how many left, 0 when none waits or another process drains.
 
         Raises SinkError when the sink does not take them, StoreError; they stay in the outbox then.
         """
-        try:
-            if await self._outbox.is_empty():
+        # The lease keeps other processes out, not a second call of this one.
+        async with self._alone:
+            try:
+                return await self._send_next()
+            except LeaseHeld:
                 return 0
-            group = await self._outbox.next_group(await self._lease.take())
-            if not group:
-                return 0
-            await self._lease.mark([entry.key for entry in group])
-            batch = [entry.opened() for entry in group]
-            await self._keep_refused(group, await send(self._sink, batch, self._seconds))
-            await self._lease.settle([self._outbox.deletion(entry) for entry in group])
-        except LeaseHeld:
+
+    async def _send_next(self) -> int:
+        if await self._outbox.is_empty():
             return 0
+        group = await self._outbox.next_group(await self._lease.take())
+        if not group:
+            return 0
+        await self._lease.mark([entry.key for entry in group])
+        batch = [entry.opened() for entry in group]
+        await self._keep_refused(group, await send(self._sink, batch, self._seconds))
+        await self._lease.settle([self._outbox.deletion(entry) for entry in group])
         return len(group)
 
     async def release(self) -> None:

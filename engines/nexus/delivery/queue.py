@@ -21,13 +21,11 @@ class Limits:
     caller_seconds: float = 4.5
     """Longest time a caller waits for its event to become durable."""
     sink_seconds: float = 3.0
-    """Of these, how long the sink is tried when there is an outbox."""
-    outbox_seconds: float = 1.4
-    """Of these, how long the outbox is given."""
+    """Of these, how long the sink is tried when there is an outbox; the outbox gets the rest."""
     margin_seconds: float = 0.1
-    """What is left of them to answer, when there is no outbox."""
+    """What is left of them to answer."""
     floor_seconds: float = 1.0
-    """What a batch gets of the sink even when its oldest event has waited long."""
+    """What sink and outbox get at least, also when the oldest event of a batch has waited long."""
     drain_seconds: float = 6.0
     """How long the sink may take for a batch of the outbox; less than the lease."""
     flush_seconds: float = 8.0

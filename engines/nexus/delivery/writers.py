@@ -74,8 +74,10 @@ class Writers:
         if self._outbox and self._score.down:
             await self._put_aside(batch, self._score.down, tried=False)
             return
+        limits = self._limits
+        seconds = self._left(batch, limits.sink_seconds if self._outbox else limits.caller_seconds)
         try:
-            receipts = await send(self._sink, [waiting.envelope for waiting in batch], self._seconds(batch))
+            receipts = await send(self._sink, [waiting.envelope for waiting in batch], seconds)
         except SinkError as error:
             self._score.failed(error)
             await self._put_aside(batch, error, tried=True)
@@ -83,12 +85,10 @@ class Writers:
             self._score.succeeded()
             await self._answer(batch, receipts)
 
-    def _seconds(self, batch: Batch) -> float:
-        """How long the sink may be tried, so that the batch's oldest caller is answered in time."""
-        limits = self._limits
-        whole = limits.sink_seconds if self._outbox else limits.caller_seconds - limits.margin_seconds
+    def _left(self, batch: Batch, whole: float) -> float:
+        """What is left of ``whole`` seconds for the caller that has waited longest."""
         waited = asyncio.get_running_loop().time() - min(waiting.since for waiting in batch)
-        return max(limits.floor_seconds, whole - waited)
+        return max(self._limits.floor_seconds, whole - self._limits.margin_seconds - waited)
 
     async def _answer(self, batch: Batch, receipts: Sequence[WriteReceipt]) -> None:
         judged: list[tuple[Waiting, SinkError]] = []
@@ -111,7 +111,7 @@ class Writers:
         if self._letters is None:
             return refused
         try:
-            async with asyncio.timeout(self._limits.outbox_seconds):
+            async with asyncio.timeout(self._left([waiting], self._limits.caller_seconds)):
                 await self._letters.keep(waiting.envelope, error, self._sink.describe())
         except (StoreError, TimeoutError) as failure:
             return Refused(
@@ -132,7 +132,7 @@ class Writers:
         if not small:
             return
         try:
-            async with asyncio.timeout(self._limits.outbox_seconds):
+            async with asyncio.timeout(self._left(batch, self._limits.caller_seconds)):
                 await self._outbox.add(small, tried=tried)
         except (StoreError, TimeoutError) as failure:
             _fail_all(small, _more(error, f"nor does the outbox take it: {_words(failure)}"))

@@ -131,7 +131,7 @@ async def test_who_waits_behind_a_hanging_write_is_answered_in_time_too(shared: 
 def test_the_product_answers_within_four_and_a_half_seconds() -> None:
     limits = Limits()
     assert limits.caller_seconds == 4.5
-    assert limits.sink_seconds + limits.outbox_seconds < limits.caller_seconds
+    assert limits.sink_seconds + limits.floor_seconds < limits.caller_seconds
 
 
 async def test_a_full_queue_refuses_with_an_error_that_a_retry_cures(shared: Processes) -> None:
