@@ -10,6 +10,9 @@ from engines.common.documents import SYSTEM, Address, KeyTaken, Scope, StoreUnav
 from engines.common.identity import RequestContext
 from engines.dataset.events.schemas import DatasetEvent
 from engines.logging.audit import OUTBOX, Audit, Change, audit_event
+from engines.logging.events import EventPipeline
+from engines.nexus.delivery import Delivery, Undelivered
+from tests.support.app import QUICK
 from tests.support.records import PERSON, PipelineKit, stored_events
 
 
@@ -118,6 +121,20 @@ async def test_with_the_sink_down_the_change_stands_and_its_audit_waits(
     assert await audit.drain(parts.store) == 1
     assert (await parts.only_event(env="staging")).event.metadata["action"] == "strategy_lock.approve"
     assert await waiting(parts) == 0
+
+
+async def test_a_refused_audit_that_is_a_dead_letter_stops_no_other(parts: PipelineKit) -> None:
+    delivery = Delivery(parts.sink, parts.clock, letters=parts.store, limits=QUICK)
+    audit = Audit(EventPipeline(parts.privacy, delivery, parts.clock), parts.clock)
+    notes = Collection(parts.store, NOTES, Note)
+    change = Change(context(), "firearms.issue", {})
+    parts.sink.faults["write"] = parts.fault("permanent")
+    parts.store.faults["put nexus_dead_letters"] = StoreUnavailable("memory: away")
+    assert (await audit.mutate(parts.store, notes, "x", lambda _: Note(n=1), change))[1] == "pending"
+    assert await waiting(parts) == 1
+    parts.store.faults.clear()
+    assert await audit.drain(parts.store) == 1
+    assert (await waiting(parts), await delivery.undelivered(SCOPE)) == (0, Undelivered(0, None, 1))
 
 
 async def test_a_change_that_is_refused_is_not_audited(parts: PipelineKit) -> None:
