@@ -4,6 +4,7 @@ from google.cloud.firestore import AsyncClient
 
 from engines.config.bucket import parse_bucket
 from engines.config.runtime_config import Settings
+from engines.nexus.backends.bigquery import open_bigquery
 from engines.nexus.backends.firestore import FirestoreSink
 from engines.nexus.backends.noop import NoopSink
 from engines.nexus.backends.object_store import ObjectStoreSink
@@ -19,7 +20,9 @@ def get_backend(settings: Settings, firestore: AsyncClient | None) -> EventSink:
             assert firestore is not None, "Settings refuse the firestore sink without a project"
             return FirestoreSink(firestore, stand_in=settings.firestore_emulator_host is not None)
         case "bigquery":
-            raise NotImplementedError("the BigQuery sink is wired in by the next commit")
+            assert settings.gcp_project is not None, "Settings refuse the bigquery sink without a project"
+            names = settings.gcp_project, settings.nexus_bq_dataset, settings.nexus_bq_table
+            return open_bigquery(*names, settings.bigquery_emulator_host)
         case "object_store":
             return _object_store(settings)
         case "noop":
