@@ -173,7 +173,12 @@ async def build(reads: DashboardReads, scope: Scope, surface: str, window_days: 
 async def _events(reads: DashboardReads, scope: Scope) -> Part[datetime | None]:
     description = reads.sink.describe()
     found: Part[datetime | None] = await part(
-        reads.clock, description.backend, sections.events(reads, scope), None
+        reads.clock,
+        description.backend,
+        reads.readings.get(
+            ("events", scope), reads.delivery.changes(scope), lambda: sections.events(reads, scope)
+        ),
+        None,
     )
     if not description.discards:
         return found

@@ -18,7 +18,7 @@ from engines.nexus.delivery.lease import Lease
 from engines.nexus.delivery.outbox import Outbox
 from engines.nexus.delivery.queue import Delivered, Limits, Overloaded, Waiting
 from engines.nexus.delivery.state import DeliveryState, Score, Undelivered
-from engines.nexus.delivery.text import plain, to_text
+from engines.nexus.delivery.text import to_text
 from engines.nexus.delivery.writers import Writers
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Delivery:
     def changes(self, scope: Scope) -> Hashable:
         """See DeliveryReads.changes."""
         kept = [kind.changes(scope) for kind in (self._outbox, self._letters) if kind]
-        return (*kept, len(self._writers.queue))
+        return (*kept, len(self._writers.queue), self._score.stored[scope])
 
     async def undelivered(self, scope: Scope) -> Undelivered:
         """See DeliveryReads.undelivered."""
@@ -97,7 +97,7 @@ class Delivery:
             outbox.oldest_at(scope) if outbox else _none(),
             letters.count(scope) if letters else _none(),
         )
-        here = [waiting.arrived_at for waiting in self._writers.queue if _of(waiting.envelope, scope)]
+        here = [waiting.arrived_at for waiting in self._writers.queue if waiting.scope == scope]
         times = [*here, oldest_at] if oldest_at else here
         return Undelivered((depth or 0) + len(here), min(times, default=None), refused)
 
@@ -165,7 +165,3 @@ class Delivery:
 
 async def _none() -> None:
     """In the place of what is not there."""
-
-
-def _of(envelope: Envelope, scope: Scope) -> bool:
-    return (envelope.event.tenantId, plain(envelope.event.env)) == (scope.tenant_id, scope.env)

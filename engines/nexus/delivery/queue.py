@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from engines.common.documents import Scope
 from engines.nexus.backends.sink import Envelope, SinkRetryable
+from engines.nexus.delivery.text import plain
 
 
 class Overloaded(SinkRetryable):
@@ -55,6 +57,11 @@ class Waiting:
     since: float
     arrived_at: datetime
     answer: asyncio.Future[Delivered]
+
+    @property
+    def scope(self) -> Scope:
+        """Owner of the event."""
+        return Scope(self.envelope.event.tenantId, plain(self.envelope.event.env))
 
     def accept(self, answer: Delivered) -> None:
         """Answer the caller, if it still waits."""

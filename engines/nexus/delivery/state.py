@@ -1,5 +1,6 @@
 """What delivery looks like from outside: for the sink indicator."""
 
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,8 @@ class Score:
         self._clock = clock
         self.state = DeliveryState()
         self.down: SinkError | None = None
+        self.stored: Counter[Scope] = Counter()
+        """How many events of each scope the sink took from this process's callers."""
 
     def failed(self, error: SinkError) -> None:
         """Count a batch that the sink did not take."""
@@ -69,7 +72,7 @@ class DeliveryReads(Protocol):
         ...
 
     def changes(self, scope: Scope) -> Hashable:
-        """Another value as soon as this process knows that ``undelivered`` is no longer what it was."""
+        """Another value as soon as this process knows of a change in the sink or in ``undelivered``."""
         ...
 
     async def undelivered(self, scope: Scope) -> Undelivered:

@@ -94,6 +94,7 @@ class Writers:
         judged: list[tuple[Waiting, SinkError]] = []
         for waiting, receipt in zip(batch, receipts, strict=True):
             if receipt.error is None:
+                self._score.stored[waiting.scope] += 1
                 waiting.accept(Delivered(receipt.event_id, "sink", receipt.outcome == "duplicate"))
             else:
                 judged.append((waiting, receipt.error))
