@@ -6,10 +6,11 @@ block_start="# >>> written by ./scripts/up: Compose's own variables, so that pla
 block_end="# <<< written by ./scripts/up <<<"
 demo_email="demo@northstar.localhost"
 
-# Two checkouts never share a project, so never a volume: the name carries a hash of the checkout's path.
+# Two checkouts never share a project, so never a volume: the name carries a hash of the checkout's path. Images are named
+# after it, and an image's name takes no two different separators in a row: the only one here is -.
 fresh_project_name() {
   local base
-  base=$(basename "$root" | tr '[:upper:]' '[:lower:]' | sed -E 's/[^a-z0-9_-]+/-/g; s/^[^a-z0-9]+//' | cut -c1-30)
+  base=$(basename "$root" | tr '[:upper:]' '[:lower:]' | sed -E 's/[^a-z0-9]+/-/g; s/^-//' | cut -c1-30 | sed 's/-$//')
   printf '%s-%s' "${base:-northstar}" "$(printf '%s' "$root" | digest | cut -c1-6)"
 }
 
