@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import grpc
 from google.api_core import exceptions
 from google.cloud import firestore
-from google.cloud.firestore_v1 import _helpers
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.field_path import FieldPath
 
 from engines.common.storable import NotStorable, check_storable
 from engines.dataset.events.schemas import DatasetEvent
+from engines.nexus.backends import firestore_request
 from engines.nexus.backends.sink import (
     Envelope,
     FailureReason,
@@ -121,14 +121,13 @@ class FirestoreSink:
         return self._client.collection(COLLECTION.format(tenant=tenant_id))
 
     def _encoded(self, envelope: Envelope) -> Any:
-        path = self._document(envelope)._document_path
-        [write] = _helpers.pbs_for_create(path, _fields(envelope))
-        return write
+        collection = COLLECTION.format(tenant=envelope.event.tenantId)
+        path = f"{self._client._database_string}/documents/{collection}/{envelope.event_id}"
+        return firestore_request.create(path, _fields(envelope))
 
     async def _send(self, creates: list[_Create]) -> dict[int, WriteReceipt]:
         """One bulk write: the only request that is not atomic, so each event gets its own answer."""
-        # The SDK's bulk writer has no asyncio version; this is the call under it.
-        request = {"database": self._client._database_string, "writes": [create.write for create in creates]}
+        request = firestore_request.bulk(self._client._database_string, [create.write for create in creates])
         metadata = [*self._client._rpc_metadata, *([_STAND_IN_ADMIN] if self._stand_in else [])]
         call = self._client._firestore_api.batch_write
         try:
@@ -189,7 +188,7 @@ def _requests(creates: Sequence[_Create]) -> list[list[_Create]]:
     requests: list[list[_Create]] = []
     room, places = 0, 0
     for create in creates:
-        size = create.write._pb.ByteSize()
+        size = create.write.ByteSize()
         if size > LARGE_BYTES:
             requests.append([create])
             room = 0

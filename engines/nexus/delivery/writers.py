@@ -40,11 +40,13 @@ class Writers:
         self._score = score
         self._limits = limits
         self._tasks: set[asyncio.Task[None]] = set()
+        self._at_work = 0
         self.queue = Queue(limits)
 
     def wake(self) -> None:
         """Start one more writer unless all are at work."""
-        if len(self._tasks) < self._limits.writers:
+        if self._at_work < self._limits.writers:
+            self._at_work += 1
             task = asyncio.create_task(self._work())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -59,6 +61,13 @@ class Writers:
             task.cancel()
 
     async def _work(self) -> None:
+        try:
+            await self._write_all()
+        finally:
+            # Here and not when the task is forgotten: in between, an event would find everyone at work.
+            self._at_work -= 1
+
+    async def _write_all(self) -> None:
         while batch := self.queue.take():
             try:
                 await self._send(batch)

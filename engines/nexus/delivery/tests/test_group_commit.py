@@ -46,6 +46,18 @@ async def test_what_comes_while_the_writers_are_busy_shares_the_next_write(share
     assert shared.sink.batches == [["first"], ids(50)]
 
 
+@pytest.mark.parametrize("writers", [1, 2, 3])
+async def test_who_comes_back_at_once_is_not_forgotten(shared: Processes, writers: int) -> None:
+    process = shared.alone(replace(QUICK, writers=writers))
+
+    async def caller(name: str) -> None:
+        for number in range(20):
+            await process.deliver(shared.envelope(f"{name}-{number}"))
+
+    await asyncio.gather(*(caller(f"caller{number}") for number in range(4)))
+    assert len(await shared.stored()) == 80
+
+
 async def test_a_batch_is_bounded_in_events_and_bytes(shared: Processes) -> None:
     await shared.deliver(shared.alone(replace(QUICK, batch_events=3)), *ids(8))
     assert [len(batch) for batch in shared.sink.batches] == [3, 3, 2]
