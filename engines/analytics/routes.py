@@ -23,7 +23,7 @@ Analytics = Annotated[AnalyticsService, Depends(_service)]
 
 NOT_STORED: dict[int | str, dict[str, Any]] = {
     422: {"model": PipelineResult, "description": "The sink can never store this event"},
-    503: {"model": PipelineResult, "description": "The sink does not take events now; try again"},
+    503: {"model": PipelineResult, "description": "The event is not stored; try again"},
 }
 
 
@@ -31,7 +31,7 @@ NOT_STORED: dict[int | str, dict[str, Any]] = {
 async def pageview(
     body: PageviewBody, context: Member, analytics: Analytics, response: Response
 ) -> PipelineResult:
-    """Record a page view. Accepted means that the sink has stored it."""
+    """Record a page view. Accepted means durable: in the sink, or in the outbox until the sink takes it."""
     return await _record(context, "pageview", body, analytics, response)
 
 
@@ -39,7 +39,7 @@ async def pageview(
 async def cta_click(
     body: CtaClickBody, context: Member, analytics: Analytics, response: Response
 ) -> PipelineResult:
-    """Record a click on a call to action. Accepted means that the sink has stored it."""
+    """Record a click on a call to action. Accepted means the same as for a page view."""
     return await _record(context, "cta_click", body, analytics, response)
 
 

@@ -16,7 +16,7 @@ DOCUMENTS = [
 ]
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 PLACE = re.compile(r"`((?:engines|tests|scripts|compose|docs|requirements)/[\w./-]*)`")
-SCRIPT = re.compile(r"\./(scripts/\w+)")
+SCRIPT = re.compile(r"\./(scripts/[\w-]+)")
 ROUTE = re.compile(r"`(?:GET |POST )?(/(?:auth|privacy|analytics|bossman|livez|readyz|healthz)[\w/-]*)`")
 
 CONTRACT_ROUTES = {"/health", "/ready"}
