@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from engines.bossman.health import ProbeResult
 from engines.nexus.backends.sink import SinkDescription
-from engines.nexus.delivery import DeliveryState, Undelivered
+from engines.nexus.delivery.state import DeliveryState, Undelivered
 
 SinkStatus = Literal["up", "degraded", "down", "unknown", "off"]
 

@@ -32,7 +32,7 @@ from engines.identity.models import Tenant
 from engines.kill_switch.models import KillSwitch
 from engines.kpi.models import KpiCorridor, KpiDefinition
 from engines.nexus.backends.sink import SinkReads
-from engines.nexus.delivery import DeliveryReads, Undelivered
+from engines.nexus.delivery.state import DeliveryReads, Undelivered
 from engines.privacy.models import TrainingPreference
 from engines.seo.models import PageSeoConfig
 from engines.strategy_lock.models import StrategyLock

@@ -148,12 +148,13 @@ class FirestoreDocumentStore:
             _add(batch, snapshot, fields | scope_fields(scope))
             for write in also:
                 self._add_unseen(batch, write)
-            await batch.commit(retry=None, timeout=CALL_SECONDS)
+            await batch.commit(retry=None, timeout=bound)
             return fields
 
         places = [(address, scope), *((write.address, write.scope) for write in also)]
+        bound = CALL_SECONDS + len(also) / WRITES_PER_SECOND
         with self._changes.counted(places):
-            return await self._until_unchanged(attempt, address.name)
+            return await self._until_unchanged(attempt, address.name, bound)
 
     async def ping(self) -> None:
         """See DocumentStore.ping."""

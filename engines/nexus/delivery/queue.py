@@ -28,8 +28,8 @@ class Limits:
     """What is left of them to answer."""
     floor_seconds: float = 1.0
     """What sink and outbox get at least, also when the oldest event of a batch has waited long."""
-    drain_seconds: float = 6.0
-    """How long the sink may take for a batch of the outbox; less than the lease."""
+    drain_seconds: float = 5.0
+    """How long the sink may take for a batch of the outbox; half the lease, the rest is for settling it."""
     flush_seconds: float = 8.0
     """How long a stop waits for what is queued."""
     writers: int = 2
