@@ -104,14 +104,15 @@ class Queue:
         size = 0
         while self._waiting and len(batch) < self._limits.batch_events:
             following = self._waiting[0]
-            if batch and size + len(following.text) > self._limits.batch_bytes:
-                break
-            self._waiting.popleft()
+            length = len(following.text)
             if following.answer.done():
-                self._bytes -= len(following.text)
-                continue
-            batch.append(following)
-            size += len(following.text)
+                self._bytes -= length
+            elif batch and size + length > self._limits.batch_bytes:
+                break
+            else:
+                batch.append(following)
+                size += length
+            self._waiting.popleft()
         self._under_way.update(batch)
         return batch
 

@@ -128,6 +128,34 @@ async def test_a_hanging_sink_is_bounded_and_said(shared: Processes) -> None:
     assert process.state.consecutive_failures == 1
 
 
+async def test_what_the_sink_said_first_is_told_when_it_hangs_then(shared: Processes) -> None:
+    process = shared.alone(replace(QUICK, caller_seconds=1))
+    shared.sink_down()
+    call = asyncio.create_task(shared.deliver(process, "e-1"))
+    await shared.sink.asked.wait()
+    await asyncio.sleep(0)
+    shared.sink.hanging.add("write")
+    [error] = await call
+    assert str(error) == "memory/events: away"
+
+
+async def test_a_batch_is_given_up_in_time_for_who_waited_longest(shared: Processes) -> None:
+    process = shared.process(replace(QUICK, writers=1, caller_seconds=1, sink_seconds=0.5, floor_seconds=0.1))
+    shared.sink.gate.clear()
+    first = asyncio.create_task(shared.deliver(process, "first"))
+    await shared.sink.asked.wait()
+    early = asyncio.create_task(shared.deliver(process, "early"))
+    await asyncio.sleep(0.3)
+    late = asyncio.create_task(shared.deliver(process, "late"))
+    await asyncio.sleep(0.01)
+    shared.sink.hanging.add("write")
+    shared.sink.batches.clear()
+    shared.sink.gate.set()
+    started = time.monotonic()
+    await asyncio.gather(first, early, late)
+    assert time.monotonic() - started < 0.4
+
+
 async def test_who_waits_behind_a_hanging_write_is_answered_in_time_too(shared: Processes) -> None:
     process = shared.alone(replace(QUICK, writers=1))
     shared.sink.hanging.add("write")

@@ -2,22 +2,18 @@
 
 import asyncio
 import time
-from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from engines.common.documents import Scope, StoreError, StoreTimeout, StoreUnavailable
+from engines.common.documents import StoreTimeout, StoreUnavailable
 from engines.nexus.backends.sink import SinkError, WriteReceipt
-from engines.nexus.delivery import Delivered, DeliveryState, Undelivered
+from engines.nexus.delivery import Delivered, DeliveryState
 from engines.nexus.delivery.outbox import OUTBOX
 from engines.nexus.delivery.text import MAX_BYTES, from_text, to_text
 from tests.support.app import QUICK
 from tests.support.delivery import Processes
 from tests.support.records import PipelineKit, stored_events
-
-ACME = Scope("t_acme", "dev")
 
 
 @pytest.fixture
@@ -140,6 +136,35 @@ async def test_entries_too_large_to_be_read_at_once_are_read_in_smaller_pages(
     assert await shared.stored() == ids(3)
 
 
+async def test_what_was_never_tried_goes_out_in_batches_of_bounded_size(
+    shared: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = shared.process()
+    shared.sink_down()
+    for event_id in ids(4):
+        await shared.deliver(process, event_id)
+    shared.sink_up()
+    shared.sink.batches.clear()
+    monkeypatch.setattr("engines.nexus.delivery.outbox.PAGE_BYTES", 1)
+    assert await process.drain() == 4
+    assert shared.sink.batches == [[event_id] for event_id in ids(4)]
+
+
+async def test_an_event_that_the_sink_only_delays_stays_in_the_outbox(
+    shared: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def delayed(batch: Any) -> list[WriteReceipt]:
+        return [WriteReceipt("e-0000", "refused", PipelineKit.fault("retryable"))]
+
+    process = shared.process()
+    shared.sink_down()
+    await shared.deliver(process, "e-0000")
+    shared.sink_up()
+    monkeypatch.setattr(shared.sink, "write", delayed)
+    assert await process.drain() == 0
+    assert (len(await shared.waiting()), await shared.letters()) == (1, [])
+
+
 async def test_a_failing_drain_keeps_everything_and_counts(shared: Processes) -> None:
     process = shared.process()
     shared.sink_down()
@@ -225,40 +250,6 @@ async def test_a_refused_event_stays_until_its_dead_letter_is_stored(shared: Pro
     shared.store.faults.clear()
     assert await process.drain() == 1
     assert len(await shared.letters()) == 1
-
-
-async def test_the_backlog_is_the_scopes_own_and_names_its_oldest(shared: Processes) -> None:
-    process = shared.process()
-    assert await process.undelivered(ACME) == Undelivered(0, None, 0)
-    shared.sink_down()
-    first_at = shared.clock.now
-    for event in ({}, {"env": "prod"}, {"tenantId": "t_globex"}, {}):
-        await process.deliver(shared.envelope("e-1", **event))
-        shared.clock.advance(seconds=1)
-    assert await process.undelivered(ACME) == Undelivered(2, first_at, 0)
-    globex = await process.undelivered(Scope("t_globex", "dev"))
-    assert globex == Undelivered(1, first_at + timedelta(seconds=2), 0)
-    shared.sink_up()
-    await process.drain()
-    assert await process.undelivered(ACME) == Undelivered(0, None, 0)
-
-
-async def test_the_backlog_counts_what_is_on_its_way_in_this_process(shared: Processes) -> None:
-    process = shared.alone(replace(QUICK, caller_seconds=5))
-    shared.sink.gate.clear()
-    calls = asyncio.create_task(shared.deliver(process, *ids(3)))
-    await shared.sink.asked.wait()
-    assert await process.undelivered(ACME) == Undelivered(3, shared.clock.now, 0)
-    assert (await process.undelivered(Scope("t_acme", "prod"))).depth == 0
-    shared.sink.gate.set()
-    await calls
-    assert (await process.undelivered(ACME)).depth == 0
-
-
-async def test_a_backlog_that_cannot_be_read_is_an_error_and_never_zero(shared: Processes) -> None:
-    shared.store.faults[f"scan {OUTBOX.name}"] = StoreUnavailable("memory: away")
-    with pytest.raises(StoreError):
-        await shared.process().undelivered(ACME)
 
 
 async def test_a_receipt_that_is_only_delayed_goes_to_the_outbox(

@@ -84,6 +84,7 @@ async def test_the_background_drain_heals_by_itself(
 async def test_an_unforeseen_fault_does_not_end_the_background_drain(
     shared: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0.01)
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.01)
     process = shared.process()
     shared.store.faults["scan"] = ZeroDivisionError("a bug")
@@ -93,7 +94,6 @@ async def test_an_unforeseen_fault_does_not_end_the_background_drain(
     await shared.deliver(process, "e-1")
     shared.sink_up()
     shared.store.faults.clear()
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0.01)
     async with asyncio.timeout(2):
         while not await shared.stored():  # noqa: ASYNC110 - nothing tells when a sink gets an event
             await asyncio.sleep(0.02)
