@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from engines.bossman.readings import TTL
 from tests.support.app import Login, dashboard, send_pageview, sign_up
 from tests.support.docker import Firestore
 
@@ -96,6 +97,7 @@ async def test_without_its_state_the_process_says_so_in_time_and_recovers(
     await send_pageview(default_stack, login)
     written = (await dashboard(default_stack, login))["event_sink"]["last_write_at"]
     await asyncio.to_thread(break_it, emulator)
+    await asyncio.sleep(TTL.total_seconds())  # so long the dashboard may still show what it read before
     for method, path, body in (
         ("GET", "/bossman/tenant-dashboard", None),
         ("POST", "/analytics/events/pageview", {"surface": "squared"}),
