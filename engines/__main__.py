@@ -15,7 +15,7 @@ CONFIGURATION_ERROR = 78
 """EX_CONFIG of sysexits.h: restarting without a change cannot help."""
 
 
-def main() -> int:
+def main(host: str = HOST, port: int = PORT) -> int:
     """Serve until stopped; refuse to start on unusable settings, naming the variable."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     try:
@@ -23,7 +23,7 @@ def main() -> int:
     except SettingsError as error:
         print(f"refusing to start:\n{error}", file=sys.stderr)  # noqa: T201 - the operator's one message
         return CONFIGURATION_ERROR
-    uvicorn.run(app, host=HOST, port=PORT, timeout_graceful_shutdown=10)
+    uvicorn.run(app, host=host, port=port, timeout_graceful_shutdown=10)
     return 0
 
 
