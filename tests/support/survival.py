@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,11 +107,15 @@ async def outage(
 
 
 async def _look_on(url: str, login: Login, watch: Watch, stop: asyncio.Event) -> None:
-    """Look at the dashboard until ``stop``; a process that is killed meanwhile shows none."""
+    """Look at the dashboard until ``stop``. Without its state, or killed, a process shows none."""
     async with httpx.AsyncClient(base_url=url, timeout=15) as client:
         while not stop.is_set():
-            with suppress(httpx.HTTPError):
+            try:
                 watch.add((await dashboard(client, login))["event_sink"])
+            except httpx.HTTPStatusError as error:
+                watch.statuses[str(error.response.status_code)] += 1
+            except httpx.TransportError:
+                watch.statuses["no answer"] += 1
             await asyncio.sleep(LOOK_SECONDS)
 
 
