@@ -31,6 +31,7 @@ class AnalyticsService:
     """Operations on analytics events. Each may raise StoreError."""
 
     def __init__(self, store: DocumentStore, pipeline: EventPipeline, clock: Clock = utc_now) -> None:
+        self._store = store
         self.events = Collection(store, ANALYTICS_EVENTS, AnalyticsEvent)
         self._pipeline = pipeline
         self._clock = clock
@@ -52,7 +53,8 @@ class AnalyticsService:
             payload={"input": event.input, "metadata": event.metadata},
             created_at=self._clock(),
         )
-        await self.events.put(context.scope, event_id, raw)
+        # A new id needs no look at what is there.
+        await self._store.put(self.events.write(context.scope, event_id, raw, create=True))
         result = await self._pipeline.log(event, event_id)
         if result.status == "error":
             await self._take_back(context, event_id)

@@ -3,6 +3,7 @@
 from engines.common.collection import Collection
 from engines.common.documents import DocumentStore, Scalar, Scope
 from engines.common.errors import Unprocessable
+from engines.common.shared_reads import SharedReads
 from engines.privacy.models import TENANT_WIDE, TRAINING_PREFERENCES, TrainingPreference
 from engines.privacy.rules import train_ok
 
@@ -12,6 +13,7 @@ class PrivacyService:
 
     def __init__(self, store: DocumentStore) -> None:
         self.preferences = Collection(store, TRAINING_PREFERENCES, TrainingPreference)
+        self._opt_outs = SharedReads(self._read_opt_out)
 
     async def set_preference(self, scope: Scope, user_id: str | None, opt_out: bool) -> TrainingPreference:
         """Set the preference of a user, or of the whole tenant when ``user_id`` is None."""
@@ -32,11 +34,12 @@ class PrivacyService:
         """Whether an event of the user may be trained on. Reads the store only where it can matter."""
         if has_pii:
             return False
-        user = await self._opt_out(scope, user_id)
-        tenant = await self._opt_out(scope, None) if user is None else None
+        user = await self._opt_outs.get((scope, user_id))
+        tenant = await self._opt_outs.get((scope, None)) if user is None else None
         return train_ok(has_pii, user, tenant)
 
-    async def _opt_out(self, scope: Scope, user_id: str | None) -> bool | None:
+    async def _read_opt_out(self, whose: tuple[Scope, str | None]) -> bool | None:
+        scope, user_id = whose
         stored = await self.preferences.get(scope, user_id or TENANT_WIDE)
         # The record's own user must match: a user id could spell the tenant-wide key.
         matches = stored is not None and stored.record.user_id == user_id
