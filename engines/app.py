@@ -32,6 +32,7 @@ from engines.kill_switch import routes as kill_switch_routes
 from engines.kill_switch.service import KillSwitchService
 from engines.kpi import routes as kpi_routes
 from engines.kpi.service import KpiService
+from engines.logging.arrivals import Arrivals
 from engines.logging.audit import Audit
 from engines.logging.event_log import EventLog
 from engines.logging.events import EventPipeline
@@ -110,6 +111,7 @@ class Services:
     seo: SeoService
     audit: Audit
     delivery: Delivery
+    arrivals: Arrivals
     event_log: EventLog
     dashboard: DashboardReads = field(init=False, repr=False)
 
@@ -124,6 +126,7 @@ def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
             app.state.services = services = build_services(settings, opened)
             services.delivery.start()
             stack.push_async_callback(services.delivery.stop)
+            stack.push_async_callback(services.arrivals.close)
             draining = asyncio.create_task(_drain_audits(services.audit, opened))
             stack.callback(draining.cancel)
             yield
@@ -178,7 +181,8 @@ def build_services(settings: Settings, adapters: Adapters) -> Services:
     delivery = Delivery(
         adapters.sink, clock, outbox=adapters.outbox, letters=adapters.letters, limits=adapters.limits
     )
-    pipeline = EventPipeline(privacy, delivery, clock)
+    arrivals = Arrivals(state["analytics_events"], clock)
+    pipeline = EventPipeline(privacy, delivery, clock, arrivals)
     audit = Audit(pipeline, clock)
     locks = StrategyLockService(state["strategy_lock"], audit, clock)
     kill_switches = KillSwitchService(state["identity"], locks, clock)
@@ -200,6 +204,7 @@ def build_services(settings: Settings, adapters: Adapters) -> Services:
         seo=SeoService(state["seo"], locks, clock),
         audit=audit,
         delivery=delivery,
+        arrivals=arrivals,
         event_log=EventLog(pipeline, settings.env),
     )
     services.dashboard = _dashboard_reads(services, adapters)

@@ -27,6 +27,14 @@ class Eligibility(Protocol):
         ...
 
 
+class ArrivalCounter(Protocol):
+    """Counts of accepted events, as far as the pipeline needs them."""
+
+    def add(self, envelope: Envelope) -> None:
+        """Count one accepted event. Never raises, never waits."""
+        ...
+
+
 class PipelineResult(BaseModel):
     """What became of an event. ``error`` and ``kind`` are set exactly when ``status`` is error.
 
@@ -47,10 +55,17 @@ class PipelineResult(BaseModel):
 class EventPipeline:
     """Processes events and hands them to delivery."""
 
-    def __init__(self, eligibility: Eligibility, delivery: Delivery, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        eligibility: Eligibility,
+        delivery: Delivery,
+        clock: Clock = utc_now,
+        arrivals: ArrivalCounter | None = None,
+    ) -> None:
         self._eligibility = eligibility
         self._delivery = delivery
         self._clock = clock
+        self._arrivals = arrivals
 
     async def log(self, event: DatasetEvent, event_id: str | None = None) -> PipelineResult:
         """Process and store one event; never raises for what happens to it, the result says it.
@@ -70,6 +85,9 @@ class EventPipeline:
         except SinkError as error:
             kept = isinstance(error, Refused) and error.kept
             return _failure(event, identity, str(error), error.kind, dead_letter=kept)
+        # An event that is sent again under its id is accepted again, but it arrived before.
+        if self._arrivals and not delivered.duplicate:
+            self._arrivals.add(envelope)
         _print(envelope)
         return PipelineResult(
             status="accepted",

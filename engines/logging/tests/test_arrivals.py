@@ -9,9 +9,11 @@ import pytest
 
 from engines.common.documents import Scope, StoreTimeout, StoreUnavailable, Write
 from engines.logging.arrivals import HOURS, Arrivals, Counts
+from engines.logging.events import EventPipeline
+from engines.nexus.backends.delivery import Delivery
 from engines.nexus.backends.sink import Envelope
 from engines.storage.memory import MemoryDocumentStore
-from tests.support.app import MovableClock
+from tests.support.app import Login, MemoryKit, MovableClock, running, send_pageview, sign_up
 from tests.support.faults import FaultyStore
 from tests.support.records import dataset_event, stored_fields
 
@@ -145,3 +147,21 @@ async def test_counts_wait_for_a_store_that_is_away_and_are_never_doubled(
     counter.add(accepted(clock.now))
     await counter.close()
     assert (await counter.reads.totals(ACME)).total == kept
+
+
+async def test_an_event_that_is_sent_again_is_counted_once(kit: MemoryKit, acme: Login) -> None:
+    event = dataset_event(tenantId=acme.tenant_id)
+    pipeline = EventPipeline(kit.services.privacy, Delivery(kit.sink), kit.clock, kit.services.arrivals)
+    for event_id in ("e1", "e1", "e2"):
+        assert (await pipeline.log(event, event_id)).status == "accepted"
+    assert (await send_pageview(kit.client, acme)).status_code == 200
+    counter = kit.services.arrivals
+    await counter.flush()
+    assert (await counter.reads.totals(Scope(acme.tenant_id, "dev"))).total == 3
+
+
+async def test_shutdown_writes_what_waits() -> None:
+    async with running(MemoryKit()) as kit:
+        acme = await sign_up(kit.client, "acme")
+        await send_pageview(kit.client, acme)
+    assert (await kit.services.arrivals.reads.totals(Scope(acme.tenant_id, "dev"))).total == 1
