@@ -10,7 +10,7 @@ import pytest
 from engines.common.documents import Scope, StoreTimeout, StoreUnavailable, Write
 from engines.logging.arrivals import HOURS, Arrivals, Counts
 from engines.logging.events import EventPipeline
-from engines.nexus.backends.delivery import Delivery
+from engines.nexus.delivery import Delivery
 from engines.nexus.backends.sink import Envelope
 from engines.storage.memory import MemoryDocumentStore
 from tests.support.app import Login, MemoryKit, MovableClock, running, send_pageview, sign_up
