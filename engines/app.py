@@ -14,6 +14,7 @@ from engines.analytics.config_service import AnalyticsConfigService
 from engines.analytics.service import AnalyticsService
 from engines.bossman import routes as bossman_routes
 from engines.bossman.health import HealthChecks, SharedProbe
+from engines.bossman.pages import routes as page_routes
 from engines.bossman.readings import SharedReadings
 from engines.bossman.sections import DashboardReads
 from engines.budget import routes as budget_routes
@@ -64,6 +65,7 @@ ROUTES = (
     analytics_config_routes,
     seo_routes,
     bossman_routes,
+    page_routes,
 )
 
 AUDIT_DRAIN_SECONDS = 5.0

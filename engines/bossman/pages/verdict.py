@@ -1,0 +1,198 @@
+"""The verdict: is the tenant alive, what is behind it, what to do. The first rule that applies wins. Pure."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from engines.bossman.freshness import Section
+from engines.bossman.models import Dashboard
+from engines.bossman.pages.words import visible
+
+Level = Literal["fresh", "warn", "stale", "never", "unknown", "off", "down"]
+
+DOCTOR = "./scripts/doctor"
+LOGS = "docker compose logs --since 1h bossman"
+KEEP_EVENTS = "NEXUS_BACKEND=firestore docker compose up -d --no-deps --no-build --wait bossman"
+
+NAMES: dict[Section, str] = {
+    "events": "Events",
+    "temperature": "Temperature",
+    "budget": "Budget",
+    "kpi": "KPI",
+    "strategy_locks": "Strategy locks",
+    "firearms": "Firearms licences",
+    "training_prefs": "Training preferences",
+    "kill_switch": "Kill switch",
+    "analytics": "Analytics",
+}
+"""What people call the sections, in the order of the tiles."""
+
+
+FIRST_EVENT = "first event"
+"""Stands for the command that sends an event, which names the tenant."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One sentence in its parts; ``command`` is what to run, if anything."""
+
+    level: Level
+    word: str
+    cause: str
+    behind: str
+    action: str
+    command: str | None = None
+
+    @property
+    def rest(self) -> str:
+        """The sentence after its first word."""
+        return f"{self.cause}. Behind it: {self.behind}. {self.action}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict without what is behind the tenant."""
+
+    level: Level
+    word: str
+    cause: str
+    action: str
+    command: str | None = None
+
+
+def judge(dashboard: Dashboard, first_event: str) -> Verdict:
+    """The verdict on a dashboard; ``first_event`` is the command that sends an event."""
+    found = next(rule for rule in (_rule(dashboard) for _rule in RULES) if rule)
+    command = first_event if found.command == FIRST_EVENT else found.command
+    return Verdict(found.level, found.word, found.cause, behind(dashboard), found.action, command)
+
+
+def behind(dashboard: Dashboard) -> str:
+    """The sink in a few words."""
+    sink = dashboard.event_sink
+    what = "a local stand-in" if sink.stand_in else "the real service"
+    return f"{sink.backend}, nothing is kept" if sink.status == "off" else f"{sink.backend}, {what}"
+
+
+def dead_letters(dashboard: Dashboard) -> int:
+    """How many events the sink could never store, where the indicator says so."""
+    return int(getattr(dashboard.event_sink, "dead_letters", None) or 0)
+
+
+def _state_store(dashboard: Dashboard) -> Finding | None:
+    checks = dashboard.health.checks.get("document-store:responseTime", [])
+    failed = next((check for check in checks if check.status == "fail"), None)
+    if failed is None:
+        return None
+    cause = f"the state store {failed.componentId} fails ({visible(failed.output)})"
+    return Finding("down", "Half blind", cause, "Find the cause:", DOCTOR)
+
+
+def _sink_down(dashboard: Dashboard) -> Finding | None:
+    sink = dashboard.event_sink
+    if sink.status != "down":
+        return None
+    cause = f"the event sink does not take events ({visible(sink.reason)})"
+    return Finding("down", "Not alive", cause, "Find the cause:", DOCTOR)
+
+
+def _sink_off(dashboard: Dashboard) -> Finding | None:
+    if dashboard.event_sink.status != "off":
+        return None
+    cause = "events are accepted and thrown away, because NEXUS_BACKEND is noop"
+    return Finding("off", "Switched off", cause, "To keep events:", KEEP_EVENTS)
+
+
+def _sink_unknown(dashboard: Dashboard) -> Finding | None:
+    sink = dashboard.event_sink
+    if sink.status != "unknown":
+        return None
+    return Finding(
+        "unknown", "Cannot tell", f"the sink was not probed ({visible(sink.reason)})", "Look:", DOCTOR
+    )
+
+
+def _sink_degraded(dashboard: Dashboard) -> Finding | None:
+    sink = dashboard.event_sink
+    if sink.status != "degraded":
+        return None
+    cause = visible(sink.reason or "writes fail")
+    return Finding("warn", "Struggling", cause, "Look at the last hour:", LOGS)
+
+
+def _refused(dashboard: Dashboard) -> Finding | None:
+    count = dead_letters(dashboard)
+    if not count:
+        return None
+    return Finding("warn", "Losing some", f"{count:,} events could not be stored", "Look at why:", LOGS)
+
+
+def _stale(dashboard: Dashboard) -> Finding | None:
+    late = list(_named(dashboard, "stale"))
+    if not late:
+        return None
+    if dashboard.freshness["events"].status == "stale":
+        cause = f"no event for longer than its limit; stale: {', '.join(late)}"
+        return Finding("stale", "Gone quiet", cause, "Send one to see whether the way is open:", FIRST_EVENT)
+    return Finding("stale", "Out of date", f"stale: {', '.join(late)}", "See the tiles for what to do.")
+
+
+def _unknown(dashboard: Dashboard) -> Finding | None:
+    unread = list(_named(dashboard, "unknown"))
+    if not unread:
+        return None
+    return Finding("unknown", "Cannot tell", f"not readable: {', '.join(unread)}", "Find the cause:", DOCTOR)
+
+
+def _waiting(dashboard: Dashboard) -> Finding | None:
+    if dashboard.freshness["events"].status != "never":
+        return None
+    if dashboard.health.freshness == "stale":
+        cause = "older than a day, and no event ever arrived"
+        return Finding("stale", "Never started", cause, "Send the first one:", FIRST_EVENT)
+    return Finding("never", "Waiting", "no event has arrived yet", "Send the first one:", FIRST_EVENT)
+
+
+def _overdue(dashboard: Dashboard) -> Finding | None:
+    if dashboard.health.freshness != "stale":
+        return None
+    due = [
+        NAMES[name]
+        for name, record in dashboard.freshness.items()
+        if record.status == "never" and record.error_after_seconds is not None
+    ]
+    cause = f"events arrive, but after a day there is still nothing of: {', '.join(due)}"
+    return Finding("warn", "Alive, half set up", cause, "See the tiles for what to do.")
+
+
+def _warned(dashboard: Dashboard) -> Finding | None:
+    late = list(_named(dashboard, "warn"))
+    if not late:
+        return None
+    cause = f"getting old: {', '.join(late)}"
+    return Finding("warn", "Alive, slowing", cause, "Watch it; nothing to do yet.")
+
+
+def _fine(_: Dashboard) -> Finding | None:
+    return Finding("fresh", "Alive", "events arrive and all that is set up is in time", "Nothing to do.")
+
+
+RULES: tuple[Callable[[Dashboard], Finding | None], ...] = (
+    _state_store,
+    _sink_down,
+    _sink_off,
+    _sink_unknown,
+    _sink_degraded,
+    _refused,
+    _stale,
+    _unknown,
+    _waiting,
+    _overdue,
+    _warned,
+    _fine,
+)
+"""Worst first; the last one always applies."""
+
+
+def _named(dashboard: Dashboard, status: str) -> Iterator[str]:
+    return (NAMES[name] for name in NAMES if dashboard.freshness[name].status == status)
