@@ -156,6 +156,20 @@ ensure_mmdebstrap() {
     "have an administrator run: apt-get install mmdebstrap (or give Docker a registry it can reach, then ./scripts/up)"
 }
 
+# The browser that the tests of the page drive. Not the snap that Ubuntu's package of the same name stands for.
+ensure_chromium() {
+  if has chromium; then return; fi
+  if is_debian && as_root; then
+    say "installing the Debian packages chromium and fonts-dejavu-core (the tests of the page drive a real browser)"
+    if (apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+      chromium fonts-dejavu-core) >>"$browser_log" 2>&1; then
+      return
+    fi
+  fi
+  die CHROMIUM "no chromium in PATH: the tests of the page did not run" \
+    "have an administrator run: apt-get install chromium; or, for your inner loop, ./scripts/test fast"
+}
+
 # A root file system on stdout. The host's own mirrors are used where they are known, Debian's default elsewhere.
 make_root_file_system() {
   local sources
