@@ -1,4 +1,4 @@
-"""One Chromium for all, and an app over stores and a sink that tests break."""
+"""A Chromium per module, and an app over stores and a sink that tests break."""
 
 from collections.abc import Iterator
 
@@ -18,8 +18,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    # Not for the session: the driver runs a loop in this thread, beside which no async test can run.
     with browser() as running:
         yield running
 

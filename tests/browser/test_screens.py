@@ -1,6 +1,7 @@
 """Pictures of every state for people to look at, and that no width scrolls sideways."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -46,7 +47,10 @@ class Stage:
             return
         Filler(server.base, tenant).everything()
         counter = Arrivals(self.store, self.clock)
-        asyncio.run(counter.record(busy_day(tenant.tenant_id, self.clock())))
+        # In a thread, since the browser's driver runs a loop in this one.
+        with ThreadPoolExecutor() as pool:
+            day = busy_day(tenant.tenant_id, self.clock())
+            pool.submit(lambda: asyncio.run(counter.record(day))).result()
         if state == "broken":
             self.sink.faults["probe"] = self.sink.faults["latest"] = DOWN
             self.store.faults["scan kpi_definitions"] = StoreTimeout("memory: no answer in time")

@@ -1,5 +1,6 @@
 """The page in a real Chromium: the app in a thread, a tenant with something of everything, a browser."""
 
+import re
 import shutil
 import threading
 import time
@@ -112,8 +113,16 @@ class Tab:
     def until(self, words: str, seconds: float) -> float:
         """Wait until the verdict holds ``words``, without reloading; returns the seconds it took."""
         started = time.monotonic()
-        line = self.page.locator("#verdict-words", has_text=words)
+        line = self.page.locator("#verdict-words", has_text=_exactly(words))
         line.wait_for(timeout=seconds * 1000)
+        return time.monotonic() - started
+
+    def until_not(self, words: str, seconds: float) -> float:
+        """Wait until the verdict holds ``words`` no more; returns the seconds it took."""
+        started = time.monotonic()
+        self.page.locator("#verdict-words").filter(has_not_text=_exactly(words)).wait_for(
+            timeout=seconds * 1000
+        )
         return time.monotonic() - started
 
     def shoot(self, name: str, **how: Any) -> None:
@@ -127,6 +136,11 @@ class Tab:
 
     def _requested(self, request: Request) -> None:
         self.requests.append(request.url)
+
+
+def _exactly(words: str) -> re.Pattern[str]:
+    """A text given as such would be found in any case: Alive in Not alive."""
+    return re.compile(re.escape(words))
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def _state_store(dashboard: Dashboard) -> Finding | None:
     failed = next((check for check in checks if check.status == "fail"), None)
     if failed is None:
         return None
-    cause = f"the state store {failed.componentId} fails ({visible(failed.output)})"
+    cause = f"the state store {failed.componentId} fails ({_said(dashboard, failed.output)})"
     return Finding("down", "Half blind", cause, "Find the cause:", DOCTOR)
 
 
@@ -92,7 +92,7 @@ def _sink_down(dashboard: Dashboard) -> Finding | None:
     sink = dashboard.event_sink
     if sink.status != "down":
         return None
-    cause = f"the event sink does not take events ({visible(sink.reason)})"
+    cause = f"the event sink does not take events ({_said(dashboard, sink.reason)})"
     return Finding("down", "Not alive", cause, "Find the cause:", DOCTOR)
 
 
@@ -108,7 +108,11 @@ def _sink_unknown(dashboard: Dashboard) -> Finding | None:
     if sink.status != "unknown":
         return None
     return Finding(
-        "unknown", "Cannot tell", f"the sink was not probed ({visible(sink.reason)})", "Look:", DOCTOR
+        "unknown",
+        "Cannot tell",
+        f"the sink was not probed ({_said(dashboard, sink.reason)})",
+        "Look:",
+        DOCTOR,
     )
 
 
@@ -116,7 +120,7 @@ def _sink_degraded(dashboard: Dashboard) -> Finding | None:
     sink = dashboard.event_sink
     if sink.status != "degraded":
         return None
-    cause = visible(sink.reason or "writes fail")
+    cause = _said(dashboard, sink.reason)
     return Finding("warn", "Struggling", cause, "Look at the last hour:", LOGS)
 
 
@@ -196,3 +200,8 @@ RULES: tuple[Callable[[Dashboard], Finding | None], ...] = (
 
 def _named(dashboard: Dashboard, status: str) -> Iterator[str]:
     return (NAMES[name] for name in NAMES if dashboard.freshness[name].status == status)
+
+
+def _said(dashboard: Dashboard, reason: str | None) -> str:
+    """What a store or sink said, about this tenant."""
+    return visible((reason or "no reason given").replace("{tenant}", dashboard.tenant_id), 300)
