@@ -22,13 +22,17 @@ PATH = "/bossman"
 SESSION_SECONDS = 12 * 3600
 """A day's work; the token itself may live shorter."""
 
+PIECE_CHARS = 3_500
+"""Browsers drop a cookie of more than 4 KB; a token that names many tenants is longer."""
+
+MOST_PIECES = 8
 MAX_FORM_BYTES = 8_192
 MAX_FIELDS = 12
 
 
 def auth_of(request: Request) -> AuthContext:
     """Who is signed in. Raises Unauthorized: no cookie, or a token that is not accepted."""
-    token = request.cookies.get(SESSION_COOKIE)
+    token = "".join(request.cookies.get(name, "") for name in _names(MOST_PIECES))
     if not token:
         raise Unauthorized("not signed in")
     verifier: TokenVerifier = request.app.state.services.tokens
@@ -36,23 +40,35 @@ def auth_of(request: Request) -> AuthContext:
 
 
 def start(response: Response, request: Request, token: str) -> None:
-    """Keep the token in the browser. Lax, so that a link in a message opens the page."""
-    response.set_cookie(
-        SESSION_COOKIE,
-        token,
-        max_age=SESSION_SECONDS,
-        path=PATH,
-        secure=_is_https(request),
-        httponly=True,
-        samesite="lax",
-    )
+    """Keep the token in the browser. Lax, so that a link in a message opens the page.
+
+    Raises Forbidden for a token that is too long for cookies.
+    """
+    pieces = [token[at : at + PIECE_CHARS] for at in range(0, len(token), PIECE_CHARS)]
+    if len(pieces) > MOST_PIECES:
+        raise Forbidden("this account belongs to too many tenants for a browser: use the JSON API")
+    end(response, request, after=len(pieces))
+    for name, piece in zip(_names(len(pieces)), pieces, strict=True):
+        response.set_cookie(
+            name,
+            piece,
+            max_age=SESSION_SECONDS,
+            path=PATH,
+            secure=_is_https(request),
+            httponly=True,
+            samesite="lax",
+        )
 
 
-def end(response: Response, request: Request) -> None:
-    """Take the token out of the browser."""
-    response.delete_cookie(
-        SESSION_COOKIE, path=PATH, secure=_is_https(request), httponly=True, samesite="lax"
-    )
+def end(response: Response, request: Request, after: int = 0) -> None:
+    """Take the token out of the browser, or what lies ``after`` so many pieces."""
+    for name in _names(MOST_PIECES)[after:]:
+        if name in request.cookies:
+            response.delete_cookie(name, path=PATH, secure=_is_https(request), httponly=True, samesite="lax")
+
+
+def _names(pieces: int) -> list[str]:
+    return [SESSION_COOKIE, *(f"{SESSION_COOKIE}_{number}" for number in range(1, MOST_PIECES))][:pieces]
 
 
 def form_token(request: Request) -> str:

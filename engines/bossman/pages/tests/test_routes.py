@@ -8,8 +8,9 @@ import httpx
 import jwt
 import pytest
 
-from engines.common.documents import StoreUnavailable
+from engines.common.documents import SYSTEM, StoreUnavailable
 from engines.common.identity import Role
+from engines.identity.models import TenantMembership
 from tests.support.app import SIGNING_SECRET, Login, MemoryKit, running, send_pageview, sign_up
 from tests.support.faults import FaultyStore
 from tests.support.records import login_as
@@ -70,6 +71,26 @@ async def test_over_https_the_cookies_are_secure(kit: MemoryKit, acme: Login) ->
         answer = await sign_in(browser, acme)
         assert answer.status_code == 303
         assert all("Secure" in cookie for cookie in answer.headers.get_list("set-cookie"))
+
+
+async def test_a_token_of_many_tenants_fits_and_shrinks_again(
+    kit: MemoryKit, browser: httpx.AsyncClient, acme: Login
+) -> None:
+    identity = kit.services.identity
+    others = [TenantMembership(tenant_id=f"t_{n:032}", user_id=acme.user_id) for n in range(110)]
+    for other in others:
+        await identity.memberships.put(SYSTEM, other.id, other)
+    answer = await sign_in(browser, acme)
+    cookies = [c for c in answer.headers.get_list("set-cookie") if c.startswith("bossman_session")]
+    assert len(cookies) > 2
+    assert max(len(cookie) for cookie in cookies) < 4_000
+    page = await browser.get(HOME)
+    assert (page.status_code, "100 of 111 tenants are listed" in page.text) == (200, True)
+    for other in others:
+        await identity.memberships.delete(SYSTEM, other.id)
+    await sign_in(browser, acme)
+    assert [name for name in browser.cookies if name.startswith("bossman_session_")] == []
+    assert (await browser.get(HOME)).status_code == 200
 
 
 async def test_the_json_api_does_not_read_the_cookie(browser: httpx.AsyncClient, acme: Login) -> None:
