@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from engines.common.clock import utc_now
 from engines.common.documents import StoreTimeout, StoreUnavailable
 from engines.config.runtime_config import STATE_SELECTORS
 from engines.logging.arrivals import Arrivals
+from engines.nexus.backends.noop import NoopSink
 from engines.nexus.backends.sink import SinkRetryable
 from engines.storage.memory import MemoryDocumentStore
 from tests.support.app import Login
@@ -103,6 +105,39 @@ def test_the_form_and_the_problems(chromium: Browser) -> None:
                 seen.open()
                 keep(seen, f"store-away-{width}")
                 stage.store.faults.clear()
+
+
+def test_events_that_are_thrown_away(chromium: Browser) -> None:
+    stage = Stage()
+    with serving_page(None, replace(stage.adapters, sink=NoopSink())) as server:
+        tenant = sign_up(server, "acme")
+        Filler(server.base, tenant).pageviews(3)
+        with tab(chromium, server, viewport={"width": 1440, "height": 900}) as seen:
+            seen.sign_in(tenant, password_of("acme")).until("Switched off:", 5)
+            keep(seen, "off-1440")
+
+
+def test_hostile_and_very_long_names_stay_text_and_inside(chromium: Browser) -> None:
+    name = "<script>alert(1)</script>\u202e\u200b" + "W" * 300
+    with serving_page(None, Stage().adapters) as server:
+        tenant = sign_up(server, name)
+        filler = Filler(server.base, tenant)
+        filler.lock(name, ["*", name])
+        own = {"tenant_id": tenant.tenant_id, "env": "dev", "surface": "squared"}
+        usage = own | {"provider": name, "model_or_plan_id": name, "cost": "123456789.123456"}
+        filler.send("POST", "/budget/usage", usage)
+        filler.send("POST", "/kpi/definitions", own | {"name": name, "unit": name})
+        filler.send("PUT", "/kpi/corridors", own | {"kpi_name": name, "floor": -1e300, "ceiling": 1e-300})
+        filler.send("PUT", "/temperature/floors", own | {"performance_floors": {name: 1e20}})
+        filler.send("POST", "/firearms/licences", own | {"subject_type": name, "subject_id": name})
+        filler.send("PUT", "/kill-switches", {"disable_providers": [name] * 30, "disabled_actions": [name]})
+        filler.pageviews(1, name)
+        for width in WIDTHS:
+            with tab(chromium, server, viewport={"width": width, "height": 900}) as seen:
+                seen.sign_in(tenant, password_of(name)).until("Alive:", 5)
+                assert seen.errors == []
+                assert seen.page.locator("script").count() == 1
+                keep(seen, f"hostile-{width}")
 
 
 def keep(seen: Tab, name: str) -> None:

@@ -6,7 +6,7 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
-MAX_TEXT = 120
+MAX_TEXT = 80
 """Longest text shown of what a tenant named; the rest is counted."""
 
 NOTHING = "–"  # noqa: RUF001 - a dash, as in print
@@ -68,7 +68,9 @@ def clock(moment: datetime) -> str:
 
 def number(value: float) -> str:
     """A measured value, short but never rounded to nothing."""
-    if value == int(value) and abs(value) < 1e15:
+    if abs(value) >= 1e12:
+        return f"{value:.3g}"
+    if value == int(value):
         return f"{int(value):,}"
     return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
 

@@ -286,6 +286,15 @@ async def test_a_store_that_is_away_is_a_page_that_says_what_to_do() -> None:
         assert "The counts could not be read" in (await kit.client.get(HOME)).text
 
 
+@pytest.mark.parametrize("host", ["engines:81", "evil'; rm -rf ~ #", "a b", "[::1]"])
+async def test_commands_call_no_host_that_is_none(browser: httpx.AsyncClient, acme: Login, host: str) -> None:
+    hold(browser, acme.token)
+    text = (await browser.get(HOME, headers={"Host": host, "Cookie": f"bossman_session={acme.token}"})).text
+    base = "http://engines:81" if host == "engines:81" else "http://127.0.0.1:8000"
+    assert f"curl -fsS {base}/analytics/events/pageview" in text
+    assert "rm -rf" not in text
+
+
 async def test_what_breaks_inside_is_a_page_without_a_trace(
     kit: MemoryKit, browser: httpx.AsyncClient, acme: Login
 ) -> None:
