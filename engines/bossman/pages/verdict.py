@@ -75,8 +75,8 @@ def behind(dashboard: Dashboard) -> str:
 
 
 def dead_letters(dashboard: Dashboard) -> int:
-    """How many events the sink could never store, where the indicator says so."""
-    return int(getattr(dashboard.event_sink, "dead_letters", None) or 0)
+    """How many events the sink could never store; 0 where refused events are not kept."""
+    return dashboard.event_sink.dead_letters or 0
 
 
 def _state_store(dashboard: Dashboard) -> Finding | None:

@@ -10,8 +10,8 @@ import pytest
 from engines.common.documents import Scope, StoreTimeout, StoreUnavailable, Write
 from engines.logging.arrivals import HOURS, Arrivals, Counts
 from engines.logging.events import EventPipeline
-from engines.nexus.delivery import Delivery
 from engines.nexus.backends.sink import Envelope
+from engines.nexus.delivery import Delivery
 from engines.storage.memory import MemoryDocumentStore
 from tests.support.app import Login, MemoryKit, MovableClock, running, send_pageview, sign_up
 from tests.support.faults import FaultyStore
