@@ -1,11 +1,11 @@
 """``python -m engines``: serve the engines on port 8000."""
 
-import logging
 import sys
 
 import uvicorn
 
 from engines.app import create_app
+from engines.common import logs
 from engines.config.runtime_config import SettingsError, load_settings
 
 HOST = "0.0.0.0"
@@ -17,13 +17,14 @@ CONFIGURATION_ERROR = 78
 
 def main(host: str = HOST, port: int = PORT) -> int:
     """Serve until stopped; refuse to start on unusable settings, naming the variable."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    logs.configure()
     try:
         app = create_app(load_settings())
     except SettingsError as error:
         print(f"refusing to start:\n{error}", file=sys.stderr)  # noqa: T201 - the operator's one message
         return CONFIGURATION_ERROR
-    uvicorn.run(app, host=host, port=port, timeout_graceful_shutdown=10)
+    # Our own access line has the ids; the server's other lines go through the same handler as ours.
+    uvicorn.run(app, host=host, port=port, timeout_graceful_shutdown=10, log_config=None, access_log=False)
     return 0
 
 

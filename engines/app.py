@@ -23,6 +23,7 @@ from engines.common.body_limit import BodyLimit
 from engines.common.clock import Clock, utc_now
 from engines.common.documents import DocumentStore, StoreError
 from engines.common.errors import install_error_handlers
+from engines.common.request_trace import RequestTrace
 from engines.config.runtime_config import Settings, StateSelector
 from engines.firearms import routes as firearms_routes
 from engines.firearms.service import FirearmsService
@@ -135,6 +136,7 @@ def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
 
     app = FastAPI(title="Northstar engines", version="0.1.0", lifespan=lifespan)
     app.add_middleware(BodyLimit)
+    app.add_middleware(RequestTrace)  # the last one added is the outermost
     install_error_handlers(app)
     for routes in ROUTES:
         app.include_router(routes.router)

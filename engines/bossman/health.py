@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from engines.common.clock import Clock, utc_now
 from engines.common.documents import StoreError
+from engines.common.tracing import background
 from engines.nexus.backends.sink import SinkError
 
 PROBE_SECONDS = 2.5
@@ -47,7 +48,7 @@ class SharedProbe:
         """The result of a probe at most two seconds old; never raises for a failing dependency."""
         task = self._task
         if task is None or (task.done() and time.monotonic() >= self._expires):
-            task = self._task = asyncio.create_task(self._run())
+            task = self._task = background(self._run())
         # A caller that goes away must not cancel the probe of the others.
         return await asyncio.shield(task)
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 from engines.bossman.parts import Read
 from engines.common.clock import Clock
+from engines.common.tracing import background
 
 Value = TypeVar("Value")
 
@@ -44,7 +45,7 @@ class SharedReadings:
         found = self._shared.get(key)
         if found is None or not found.serves(changes, now):
             self._forget(now)
-            found = self._shared[key] = _Shared(changes, now, asyncio.create_task(_read(read, now)))
+            found = self._shared[key] = _Shared(changes, now, background(_read(read, now)))
             found.task.add_done_callback(lambda task: self._drop_failed(key, task))
         # A caller that goes away must not cancel the reading of the others.
         return cast("Read[Value]", await asyncio.shield(found.task))

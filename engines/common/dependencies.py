@@ -14,6 +14,7 @@ from fastapi.security.utils import get_authorization_scheme_param
 
 from engines.common.errors import Forbidden, Unauthorized
 from engines.common.identity import AuthContext, RequestContext, resolve
+from engines.common.tracing import identify
 
 bearer_scheme = HTTPBearer(auto_error=False, description="Access token of /auth/login or /auth/signup")
 
@@ -38,7 +39,10 @@ OptionalAuth = Annotated[AuthContext | None, Depends(_verified)]
 
 
 async def _context(request: Request, auth: OptionalAuth) -> RequestContext:
-    return resolve(request.headers, request.query_params, await _json_object(request), auth)
+    context = resolve(request.headers, request.query_params, await _json_object(request), auth)
+    if auth:
+        identify(context.tenant_id, context.env)
+    return context
 
 
 async def _json_object(request: Request) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@
     ├── Unprocessable       422 well-formed, but can never be stored as it is
     └── Unavailable         503 a store or sink does not answer; the same request may succeed later
 
+The request's id is in the header X-Request-Id of every answer.
 Every error body is ``{"detail": …}``: a text, an object with the key ``error``, or for validation the
 framework's list. Vendor errors are mapped to port errors at the adapter (``documents.StoreError``,
 ``nexus.backends.sink.SinkError``) and from there to this family.
@@ -23,6 +24,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from engines.common import tracing
 from engines.common.documents import KeyTaken, StoreError
 
 log = logging.getLogger(__name__)
@@ -119,7 +121,9 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> JSONResponse:
         # The server logs the traceback; the caller gets the one shape and nothing of the inside.
-        return render(EngineError("internal error"))
+        # Nothing inside can tag this answer: it is given outside of every middleware.
+        traced = request.headers.get(tracing.HEADER)
+        return render(EngineError("internal error", {tracing.HEADER: traced} if traced else None))
 
     @app.exception_handler(RequestValidationError)
     async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:

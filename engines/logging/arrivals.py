@@ -33,6 +33,7 @@ from engines.common.documents import (
     Write,
 )
 from engines.common.identity import ENVS
+from engines.common.tracing import background
 from engines.nexus.backends.sink import Envelope
 
 log = logging.getLogger(__name__)
@@ -137,7 +138,7 @@ class Arrivals:
         """Count one accepted event; written within a second or so. Never raises, never waits."""
         _fold(self._waiting, [envelope])
         if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._keep_flushing())
+            self._flushing = background(self._keep_flushing())
 
     async def record(self, envelopes: Iterable[Envelope]) -> None:
         """Count many accepted events now, one write per tenant, env and hour. Raises StoreError."""

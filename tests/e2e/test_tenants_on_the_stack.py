@@ -1,6 +1,7 @@
 """Two tenants on the whole stack: arrivals, isolation, restarts."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import json
+import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -107,3 +108,6 @@ def test_bossmans_log_carries_no_payload_and_no_secret(
     assert marker not in log
     assert a.token not in log
     assert stack.demo_login()["password"] not in log
+    lines = [json.loads(line) for line in stack.compose("logs", "--no-log-prefix", "bossman").splitlines()]
+    assert {"time", "level", "logger", "message"} <= set.intersection(*(set(line) for line in lines))
+    assert {line["tenant_id"] for line in lines if line.get("route") == "/analytics/events/pageview"}

@@ -22,6 +22,8 @@ from engines.common.dependencies import require_role
 from engines.common.documents import SYSTEM, Scope, StoreError
 from engines.common.errors import EngineError, Forbidden, NotFound, Unauthorized, Unprocessable
 from engines.common.identity import ENVS, AuthContext, RequestContext, resolve
+from engines.common.request_trace import TEMPLATE
+from engines.common.tracing import identify
 from engines.identity.models import TokenResponse
 from engines.logging.arrivals import ArrivalReads, Day
 
@@ -130,6 +132,7 @@ async def _page(request: Request, template: str) -> Response:
     choice = Choice.of(request.query_params)
     # The tenant and env of the address, never of headers or a body, as the JSON API has them.
     context = resolve({}, {"tenant_id": choice.tenant_id, "env": choice.env or "dev"}, {}, auth)
+    identify(context.tenant_id, context.env)
     require_role(context, auth, "owner", "admin")
     dashboard, day, names = await asyncio.gather(
         _dashboard(request, context, choice), _day(request, context.scope), _names(request, auth)
@@ -197,10 +200,11 @@ def _sign_in(
     return response
 
 
-def _answering_html(handlers: Mapping[str, Handler]) -> Handler:
+def _answering_html(path: str, handlers: Mapping[str, Handler]) -> Handler:
     """One endpoint of several methods that never answers anything but HTML."""
 
     async def endpoint(request: Request) -> Response:
+        request.scope[TEMPLATE] = path
         handler = handlers.get("GET" if request.method == "HEAD" else request.method)
         try:
             if handler is None:
@@ -247,4 +251,4 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 for _path, _handlers in ROUTES.items():
     # Plain routes: no part of the OpenAPI document, and no JSON error handling around them.
-    router.add_route(_path, _answering_html(_handlers), methods=METHODS, include_in_schema=False)
+    router.add_route(_path, _answering_html(_path, _handlers), methods=METHODS, include_in_schema=False)

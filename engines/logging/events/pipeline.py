@@ -1,6 +1,5 @@
 """The way of every event: scan → pii_flags → train_ok → deliver → one line on stdout."""
 
-import json
 import logging
 from typing import Any, Literal, Protocol
 from uuid import uuid4
@@ -134,4 +133,6 @@ def _print(envelope: Envelope) -> None:
         "requestId": event.requestId,
         "traceId": event.traceId,
     }
-    stdout.info(json.dumps({"tenantId": event.tenantId, "event": shown}))
+    stdout.info(
+        "event %s stored", envelope.event_id, extra={"fields": {"tenantId": event.tenantId, "event": shown}}
+    )

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 
 from engines.common.documents import StoreError
+from engines.common.tracing import background
 from engines.nexus.backends.sink import EventSink, SinkError, SinkPermanent, WriteReceipt
 from engines.nexus.delivery.attempt import send
 from engines.nexus.delivery.dead_letters import DeadLetters
@@ -47,7 +48,7 @@ class Writers:
         """Start one more writer unless all are at work."""
         if self._at_work < self._limits.writers:
             self._at_work += 1
-            task = asyncio.create_task(self._work())
+            task = background(self._work())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 

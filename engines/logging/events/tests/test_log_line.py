@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engines.common.logs import JsonLines
 from engines.dataset.events.schemas import DatasetEvent
 from tests.support.records import PipelineKit, dataset_event
 
@@ -51,8 +52,8 @@ async def test_a_stored_event_is_one_line_with_exactly_these_fields(
     )
     [record] = caplog.records
     assert (record.name, record.levelname) == ("engines.events", "INFO")
-    assert "\n" not in record.getMessage()
-    assert json.loads(record.getMessage()) == {
+    assert record.getMessage() == "event e-1 stored"
+    assert record.__dict__["fields"] == {
         "tenantId": "t_acme",
         "event": {
             "event_id": "e-1",
@@ -113,7 +114,7 @@ async def test_a_line_break_in_an_event_never_makes_a_second_line(
     caplog.set_level(logging.INFO)
     await parts.pipeline.log(dataset_event(surface="a\nb", requestId="c\r\nd"), "e-1")
     [record] = caplog.records
-    assert not {"\n", "\r"} & set(record.getMessage())
+    assert not {"\n", "\r"} & set(JsonLines().format(record))
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -122,4 +123,4 @@ async def test_gap_free_text_of_the_fields_that_name_an_event_is_shown(
 ) -> None:
     caplog.set_level(logging.INFO)
     await parts.pipeline.log(dataset_event(**{name: "a@b.co"}))
-    assert json.loads(caplog.records[0].getMessage())["event"][name] == "a@b.co"
+    assert json.loads(JsonLines().format(caplog.records[0]))["event"][name] == "a@b.co"

@@ -1,0 +1,53 @@
+"""The outermost middleware: gives each request its id and writes one line when it is answered."""
+
+import logging
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from engines.common import tracing
+
+access = logging.getLogger("engines.access")
+
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+TEMPLATE = "path_template"
+"""Key of the scope under which a plain route names itself; the framework's own routes need not."""
+
+OTHER = "other"
+"""Stands for a method or path that no route has, so that callers cannot make up names."""
+
+
+class RequestTrace:
+    """ASGI middleware. The request's header is replaced by the id in use, so whoever reads it gets that."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; its id goes into the answer's headers."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        trace = tracing.begin(Headers(scope=scope).get(tracing.HEADER, ""))
+        # In place: the handler of unexpected errors sits outside of this and sees the same scope.
+        MutableHeaders(scope=scope)[tracing.HEADER] = trace.request_id
+        status, started = 500, time.perf_counter()
+
+        async def tagged(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[tracing.HEADER] = trace.request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, tagged)
+        finally:
+            self._tell(scope, status, time.perf_counter() - started)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in METHODS else OTHER
+        route = scope.get(TEMPLATE) or getattr(scope.get("route"), "path", OTHER)
+        fields = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+        access.info("%s %s %s", method, route, status, extra={"fields": fields})
