@@ -12,8 +12,10 @@ from engines.analytics import config_routes as analytics_config_routes
 from engines.analytics import routes as analytics_routes
 from engines.analytics.config_service import AnalyticsConfigService
 from engines.analytics.service import AnalyticsService
+from engines.bossman import metrics_routes
 from engines.bossman import routes as bossman_routes
 from engines.bossman.health import HealthChecks, SharedProbe
+from engines.bossman.metrics import Metrics
 from engines.bossman.pages import routes as page_routes
 from engines.bossman.readings import SharedReadings
 from engines.bossman.sections import DashboardReads
@@ -66,8 +68,12 @@ ROUTES = (
     analytics_config_routes,
     seo_routes,
     bossman_routes,
+    metrics_routes,
     page_routes,
 )
+
+VERSION = "0.1.0"
+"""Of these engines, as in pyproject.toml."""
 
 AUDIT_DRAIN_SECONDS = 5.0
 """How often audit events that wait for the sink are tried again."""
@@ -116,17 +122,20 @@ class Services:
     delivery: Delivery
     arrivals: Arrivals
     event_log: EventLog
+    metrics: Metrics
     dashboard: DashboardReads = field(init=False, repr=False)
 
 
 def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
     """The ASGI app. What it opens itself it closes; ``adapters`` passed in stay the caller's."""
 
+    metrics = Metrics(VERSION)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             opened = adapters or open_adapters(settings, stack)
-            app.state.services = services = build_services(settings, opened)
+            app.state.services = services = build_services(settings, opened, metrics)
             services.delivery.start()
             stack.push_async_callback(services.delivery.stop)
             stack.push_async_callback(services.arrivals.close)
@@ -134,9 +143,9 @@ def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
             stack.callback(draining.cancel)
             yield
 
-    app = FastAPI(title="Northstar engines", version="0.1.0", lifespan=lifespan)
+    app = FastAPI(title="Northstar engines", version=VERSION, lifespan=lifespan)
     app.add_middleware(BodyLimit)
-    app.add_middleware(RequestTrace)  # the last one added is the outermost
+    app.add_middleware(RequestTrace, observer=metrics)  # the last one added is the outermost
     install_error_handlers(app)
     for routes in ROUTES:
         app.include_router(routes.router)
@@ -176,14 +185,19 @@ def outbox_beside(sink: EventSink, kept: DocumentStore | None) -> DocumentStore 
     return None if description.discards or description.backend == "firestore" else kept
 
 
-def build_services(settings: Settings, adapters: Adapters) -> Services:
+def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> Services:
     """Wire the services over the adapters. Opens nothing."""
     state, clock = adapters.state, adapters.clock
     tokens = Tokens(settings.auth_jwt_signing.get_secret_value())
     identity = IdentityService(state["identity"], tokens, clock)
     privacy = PrivacyService(state["privacy"])
     delivery = Delivery(
-        adapters.sink, clock, outbox=adapters.outbox, letters=adapters.letters, limits=adapters.limits
+        adapters.sink,
+        clock,
+        outbox=adapters.outbox,
+        letters=adapters.letters,
+        limits=adapters.limits,
+        observer=metrics.of_sink(adapters.sink.describe().backend),
     )
     arrivals = Arrivals(state["analytics_events"], clock)
     pipeline = EventPipeline(privacy, delivery, clock, arrivals)
@@ -210,6 +224,7 @@ def build_services(settings: Settings, adapters: Adapters) -> Services:
         delivery=delivery,
         arrivals=arrivals,
         event_log=EventLog(pipeline, settings.env),
+        metrics=metrics,
     )
     services.dashboard = _dashboard_reads(services, adapters)
     return services

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Protocol
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,11 +19,20 @@ OTHER = "other"
 """Stands for a method or path that no route has, so that callers cannot make up names."""
 
 
+class RequestObserver(Protocol):
+    """What is told of each answered request."""
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """``route`` is the path's template; ``status`` is 500 when the request failed unanswered."""
+        ...
+
+
 class RequestTrace:
     """ASGI middleware. The request's header is replaced by the id in use, so whoever reads it gets that."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, observer: RequestObserver) -> None:
         self._app = app
+        self._observer = observer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; its id goes into the answer's headers."""
@@ -48,6 +58,7 @@ class RequestTrace:
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else OTHER
-        route = scope.get(TEMPLATE) or getattr(scope.get("route"), "path", OTHER)
+        route = str(scope.get(TEMPLATE) or getattr(scope.get("route"), "path", OTHER))
+        self._observer.answered(method, route, status, seconds)
         fields = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
         access.info("%s %s %s", method, route, status, extra={"fields": fields})

@@ -17,7 +17,9 @@ DOCUMENTS = [
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 PLACE = re.compile(r"`((?:engines|tests|scripts|compose|docs|requirements)/[\w./-]*)`")
 SCRIPT = re.compile(r"\./(scripts/[\w-]+)")
-ROUTE = re.compile(r"`(?:GET |POST )?(/(?:auth|privacy|analytics|bossman|livez|readyz|healthz)[\w/-]*)`")
+ROUTE = re.compile(
+    r"`(?:GET |POST )?(/(?:auth|privacy|analytics|bossman|livez|readyz|healthz|metrics)[\w/-]*)`"
+)
 
 CONTRACT_ROUTES = {"/health", "/ready"}
 """Routes of the existing engines that the gaps file names as replaced."""

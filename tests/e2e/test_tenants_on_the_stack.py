@@ -1,7 +1,7 @@
 """Two tenants on the whole stack: arrivals, isolation, restarts."""
 
-from datetime import json
-import UTC, datetime, timedelta
+import json
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest

@@ -9,7 +9,15 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from engines.app import create_app
 from tests.support.app import settings
 
-PUBLIC = {"/auth/signup", "/auth/login", "/auth/bootstrap/tenants", "/livez", "/readyz", "/healthz"}
+PUBLIC = {
+    "/auth/signup",
+    "/auth/login",
+    "/auth/bootstrap/tenants",
+    "/livez",
+    "/readyz",
+    "/healthz",
+    "/metrics",
+}
 TOKEN_ONLY = {"/auth/me", "/auth/bootstrap", "/auth/refresh"}
 """Need a bearer token, but neither tenant nor env."""
 

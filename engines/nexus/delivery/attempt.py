@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_before_delay, wait_random_exponential
@@ -14,6 +15,7 @@ from engines.nexus.backends.sink import (
     SinkRetryable,
     WriteReceipt,
 )
+from engines.nexus.delivery.observer import Observer, Unobserved
 
 log = logging.getLogger(__name__)
 
@@ -21,16 +23,32 @@ FIRST_WAIT_SECONDS = 0.2
 LONGEST_WAIT_SECONDS = 1.0
 
 
-async def send(sink: EventSink, batch: Sequence[Envelope], seconds: float) -> list[WriteReceipt]:
+async def send(
+    sink: EventSink, batch: Sequence[Envelope], seconds: float, observer: Observer | None = None
+) -> list[WriteReceipt]:
     """Write the batch within ``seconds``; each retry sends the identical batch, as the sinks rely on.
 
     Raises SinkError when it is not known to be stored. A refusal of the whole batch is one of each event.
     """
+    observer, started = observer or Unobserved(), time.perf_counter()
+    try:
+        receipts = await _send(sink, batch, seconds, observer)
+    except SinkError as error:
+        observer.sent(len(batch), time.perf_counter() - started, error.kind)
+        raise
+    observer.sent(len(batch), time.perf_counter() - started, "taken")
+    return receipts
+
+
+async def _send(
+    sink: EventSink, batch: Sequence[Envelope], seconds: float, observer: Observer
+) -> list[WriteReceipt]:
     sent = tuple(batch)
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(SinkRetryable),
         wait=wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
         stop=stop_before_delay(seconds),
+        before_sleep=lambda _: observer.retried(),
         reraise=True,
     )
     target = sink.describe().target

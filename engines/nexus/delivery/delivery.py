@@ -10,16 +10,17 @@ import logging
 from collections.abc import Hashable
 
 from engines.common.clock import Clock, utc_now
-from engines.common.documents import DocumentStore, Scope, StoreError
+from engines.common.documents import SYSTEM, DocumentStore, Scope, StoreError
 from engines.nexus.backends.sink import Envelope, EventSink, SinkError, SinkRetryable
 from engines.nexus.delivery.dead_letters import DeadLetters
 from engines.nexus.delivery.drain import Drain
 from engines.nexus.delivery.lease import Lease
+from engines.nexus.delivery.observer import Observer, Result, Unobserved
 from engines.nexus.delivery.outbox import Outbox
 from engines.nexus.delivery.queue import Delivered, Limits, Overloaded, Waiting
-from engines.nexus.delivery.state import DeliveryState, Score, Undelivered
+from engines.nexus.delivery.state import DeliveryState, Score, Totals, Undelivered
 from engines.nexus.delivery.text import to_text
-from engines.nexus.delivery.writers import Writers
+from engines.nexus.delivery.writers import Refused, Writers
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ BUSY_SECONDS = 2.0
 """How often a sink that does not take events is tried again."""
 PROBE_SECONDS = 2.5
 RELEASE_SECONDS = 1.0
+
+_STORED: dict[str, Result] = {"sink": "stored", "outbox": "outbox"}
 
 
 class Delivery:
@@ -45,18 +48,20 @@ class Delivery:
         outbox: DocumentStore | None = None,
         letters: DocumentStore | None = None,
         limits: Limits | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._sink = sink
         self._clock = clock
         self._limits = limits or Limits()
+        self._observer = observer or Unobserved()
         self._score = Score(clock)
         self._letters = DeadLetters(letters, clock) if letters else None
         self._outbox = Outbox(outbox, clock) if outbox else None
-        self._writers = Writers(sink, self._outbox, self._letters, self._score, self._limits)
+        self._writers = Writers(sink, self._outbox, self._letters, self._score, self._limits, self._observer)
         self._drain: Drain | None = None
         if self._outbox:
             lease, seconds = Lease(self._outbox.store, clock), self._limits.drain_seconds
-            self._drain = Drain(sink, self._outbox, self._letters, lease, seconds)
+            self._drain = Drain(sink, self._outbox, self._letters, lease, seconds, self._observer)
         self._draining: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -71,6 +76,15 @@ class Delivery:
         Raises Refused when the sink can never store it, Overloaded when there is no room for it, and any
         other SinkError when it is not known to be stored.
         """
+        try:
+            delivered = await self._deliver(envelope)
+        except SinkError as error:
+            self._observer.delivered(_result_of(error))
+            raise
+        self._observer.delivered("duplicate" if delivered.duplicate else _STORED[delivered.durable_in])
+        return delivered
+
+    async def _deliver(self, envelope: Envelope) -> Delivered:
         target = self._sink.describe().target
         if self._stopping:
             raise Overloaded(target, "this process is stopping, try again")
@@ -100,6 +114,19 @@ class Delivery:
         here = [waiting.arrived_at for waiting in self._writers.queue if waiting.scope == scope]
         times = [*here, oldest_at] if oldest_at else here
         return Undelivered((depth or 0) + len(here), min(times, default=None), refused)
+
+    async def totals(self) -> Totals:
+        """What lies in the stores, of all scopes, and in this process. Raises StoreError."""
+        outbox, letters = self._outbox, self._letters
+        depth, refused = await asyncio.gather(
+            outbox.depth(SYSTEM) if outbox else _none(), letters.count(SYSTEM) if letters else _none()
+        )
+        return Totals(depth, refused)
+
+    @property
+    def queued(self) -> int:
+        """How many events of callers this process holds."""
+        return len(self._writers.queue)
 
     def start(self) -> None:
         """Drain the outbox from now on, if there is one."""
@@ -161,6 +188,12 @@ class Delivery:
                 await drain.release()
         except (StoreError, TimeoutError) as error:
             log.warning("the outbox's lease runs out by itself: %s", error)
+
+
+def _result_of(error: SinkError) -> Result:
+    if isinstance(error, Overloaded):
+        return "overloaded"
+    return "refused" if isinstance(error, Refused) else "failed"
 
 
 async def _none() -> None:

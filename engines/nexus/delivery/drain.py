@@ -8,6 +8,7 @@ from engines.nexus.backends.sink import EventSink, SinkPermanent, WriteReceipt
 from engines.nexus.delivery.attempt import send
 from engines.nexus.delivery.dead_letters import DeadLetters
 from engines.nexus.delivery.lease import Lease, LeaseHeld
+from engines.nexus.delivery.observer import Observer
 from engines.nexus.delivery.outbox import Outbox, OutboxEntry
 
 
@@ -15,13 +16,20 @@ class Drain:
     """Sends what waits in the outbox."""
 
     def __init__(
-        self, sink: EventSink, outbox: Outbox, letters: DeadLetters | None, lease: Lease, seconds: float
+        self,
+        sink: EventSink,
+        outbox: Outbox,
+        letters: DeadLetters | None,
+        lease: Lease,
+        seconds: float,
+        observer: Observer,
     ) -> None:
         self._sink = sink
         self._outbox = outbox
         self._letters = letters
         self._lease = lease
         self._seconds = seconds
+        self._observer = observer
         self._alone = asyncio.Lock()
 
     async def send_next(self) -> int:
@@ -44,7 +52,8 @@ class Drain:
             return 0
         await self._lease.mark([entry.key for entry in group])
         batch = [entry.opened() for entry in group]
-        await self._keep_refused(group, await send(self._sink, batch, self._seconds))
+        receipts = await send(self._sink, batch, self._seconds, self._observer)
+        await self._keep_refused(group, receipts)
         await self._lease.settle([self._outbox.deletion(entry) for entry in group])
         return len(group)
 

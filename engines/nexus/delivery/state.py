@@ -63,6 +63,14 @@ class Undelivered:
     dead_letters: int | None
 
 
+@dataclass(frozen=True)
+class Totals:
+    """Events of all scopes in the outbox and among the dead letters; None where there is no such store."""
+
+    outbox: int | None
+    dead_letters: int | None
+
+
 class DeliveryReads(Protocol):
     """The reading half of Delivery: all that a dashboard gets to hold."""
 
@@ -73,6 +81,15 @@ class DeliveryReads(Protocol):
 
     def changes(self, scope: Scope) -> Hashable:
         """Another value as soon as this process knows of a change in the sink or in ``undelivered``."""
+        ...
+
+    @property
+    def queued(self) -> int:
+        """How many events of callers this process holds."""
+        ...
+
+    async def totals(self) -> Totals:
+        """What lies in the stores, of all scopes. Raises StoreError when it cannot be read."""
         ...
 
     async def undelivered(self, scope: Scope) -> Undelivered:

@@ -9,6 +9,7 @@ from engines.common.tracing import background
 from engines.nexus.backends.sink import EventSink, SinkError, SinkPermanent, WriteReceipt
 from engines.nexus.delivery.attempt import send
 from engines.nexus.delivery.dead_letters import DeadLetters
+from engines.nexus.delivery.observer import Observer
 from engines.nexus.delivery.outbox import Outbox, fits
 from engines.nexus.delivery.queue import Delivered, Limits, Queue, Waiting
 from engines.nexus.delivery.state import Score
@@ -34,12 +35,14 @@ class Writers:
         letters: DeadLetters | None,
         score: Score,
         limits: Limits,
+        observer: Observer,
     ) -> None:
         self._sink = sink
         self._outbox = outbox
         self._letters = letters
         self._score = score
         self._limits = limits
+        self._observer = observer
         self._tasks: set[asyncio.Task[None]] = set()
         self._at_work = 0
         self.queue = Queue(limits)
@@ -87,7 +90,9 @@ class Writers:
         limits = self._limits
         seconds = self._left(batch, limits.sink_seconds if self._outbox else limits.caller_seconds)
         try:
-            receipts = await send(self._sink, [waiting.envelope for waiting in batch], seconds)
+            receipts = await send(
+                self._sink, [waiting.envelope for waiting in batch], seconds, self._observer
+            )
         except SinkError as error:
             self._score.failed(error)
             await self._put_aside(batch, error, tried=True)
