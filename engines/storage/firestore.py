@@ -276,3 +276,7 @@ async def _translated(bound: float = CALL_SECONDS, refusal: str = NOT_STORABLE) 
         raise StoreUnavailable(f"firestore: {cause(error)}") from error
     except exceptions.InvalidArgument as error:
         raise StoreRefused(f"firestore: {refusal}") from error
+    except exceptions.NotFound as error:
+        raise StoreUnavailable("firestore: the database does not exist") from error
+    except exceptions.GoogleAPICallError as error:
+        raise StoreUnavailable(f"firestore: {cause(error)}") from error
