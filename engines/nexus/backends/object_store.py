@@ -85,6 +85,7 @@ class ObjectStoreSink:
 
     async def probe(self) -> None:
         """List what a write would create: the bucket is there, and this process may reach it."""
+        self._bucket_seen = False
         async with self._bounded(READ_SECONDS):
             async for _ in self._bucket.names(folder(self._prefix, "probe", "probe"), page=1):
                 break
@@ -115,7 +116,7 @@ class ObjectStoreSink:
         """Create every object. Raises when one is not known to be stored, so that all are sent again."""
         async with self._bounded(WRITE_SECONDS):
             if batch and not self._bucket_seen:
-                await self.probe()  # a stand-in creates a bucket that is missing, and so hides a wrong name
+                await self.probe()  # a stand-in creates a bucket that is missing, and so hides its loss
             creations = (self._bucket.create(part.name, part.body) for part in batch)
             results = await asyncio.gather(*creations, return_exceptions=True)
         errors = [result for result in results if isinstance(result, BaseException)]
