@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from engines.bossman import sections
 from engines.bossman.event_sink import indicator
 from engines.bossman.freshness import LIMITS, Freshness, Reading, Section, Status, aggregate, evaluate
-from engines.bossman.health import CheckStatus, Health, worst
+from engines.bossman.health import CheckStatus, Health, ProbeResult, worst
 from engines.bossman.models import (
     AnalyticsSection,
     BudgetSection,
@@ -28,6 +28,9 @@ from engines.identity.models import Tenant
 from engines.privacy.models import TrainingPreference
 
 Value = TypeVar("Value")
+
+DOWN_SECONDS = 0.25
+"""How long the newest event is still waited for once the sink's probe has failed."""
 
 
 class Source(Protocol):
@@ -66,9 +69,7 @@ async def build(reads: DashboardReads, scope: Scope, surface: str, window_days: 
     waiting = reads.readings.get(
         ("undelivered", scope), reads.delivery.changes(scope), lambda: sections.undelivered(reads, scope)
     )
-    sink = asyncio.gather(
-        reads.health.sink.result(), _events(reads, scope), part(reads.clock, "outbox", waiting, None)
-    )
+    sink = asyncio.gather(_sink(reads, scope), part(reads.clock, "outbox", waiting, None))
     around = asyncio.gather(
         reads.readings.get(
             ("tenant", scope.tenant_id), reads.tenants.changes(SYSTEM), lambda: sections.tenant(reads, scope)
@@ -127,7 +128,7 @@ async def build(reads: DashboardReads, scope: Scope, surface: str, window_days: 
     )
     temperature, budget, kpi, locks, firearms, analytics = await engines
     tenant, health, preferences, kill_switch = await around
-    probe, events, undelivered = await sink
+    (probe, events), undelivered = await sink
     now = reads.clock()
     parts: dict[Section, Part[Any]] = {
         "events": events,
@@ -167,6 +168,20 @@ async def build(reads: DashboardReads, scope: Scope, surface: str, window_days: 
         freshness=freshness,
         health=_tenant_health(health, freshness, tenant.value, now),
         lists={name: info for found in parts.values() for name, info in found.lists.items()},
+    )
+
+
+async def _sink(reads: DashboardReads, scope: Scope) -> tuple[ProbeResult, Part[datetime | None]]:
+    """The sink's probe and the tenant's newest event. A sink that is down is not waited for."""
+    reading = asyncio.create_task(_events(reads, scope))
+    probe = await reads.health.sink.result()
+    done, _ = await asyncio.wait([reading], timeout=None if probe.passed else DOWN_SECONDS)
+    if done:
+        return probe, await reading
+    reading.cancel()
+    source = reads.sink.describe().backend
+    return probe, Part(
+        None, Reading(source, reads.clock(), failure="read_timeout"), failure="no answer in time"
     )
 
 

@@ -1,5 +1,6 @@
 """A dashboard of which something fails: it reports that and serves the rest."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -235,3 +236,15 @@ async def test_a_fault_and_its_recovery_show_two_seconds_after_a_shared_reading(
     faulty.store.faults.clear()
     seen.append(await status())
     assert seen == ["no_records", "no_records", "read_timeout", "no_records"]
+
+
+async def test_a_sink_whose_probe_failed_is_not_waited_for(faulty: MemoryKit, owner: Login) -> None:
+    faulty.sink.faults["probe"] = SinkRetryable("memory/events", "no answer in time", "timeout")
+    faulty.sink.hanging.add("latest")
+    async with asyncio.timeout(1):
+        shown = await dashboard(faulty, owner)
+    assert shown["event_sink"]["status"] == "down"
+    assert (shown["freshness"]["events"]["status"], shown["freshness"]["events"]["reason"]) == (
+        "unknown",
+        "read_timeout",
+    )
