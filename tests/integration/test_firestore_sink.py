@@ -1,12 +1,13 @@
 """The Firestore sink keeps the conformance suite, against the real stand-in."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from google.cloud.firestore import AsyncClient
 
 from engines.nexus.backends.firestore import FirestoreSink
-from engines.nexus.backends.sink import EventSink
+from engines.nexus.backends.sink import EventSink, SinkError
 from engines.storage.firestore_client import close_client, open_client
 from tests.contracts.event_sink import NOT_IN_A_DOCUMENT, START, RemoteSinkContract, envelope, stored, tenant
 from tests.support.docker import free_port
@@ -58,3 +59,17 @@ class TestFirestoreSink(RemoteSinkContract):
         assert stored["pii_flags"] == {"flags": ["email"], "policy_reason": "pii_masked"}
         assert stored["train_ok"] is False
         assert stored["tenantId"] == tenant
+
+    @pytest.mark.parametrize(
+        "time",
+        [{}, {"ingested_at_by_env": {"dev": START}}, {"ingested_at_by_env": {"dev": "soon"}}],
+        ids=["older engines", "half", "text"],
+    )
+    async def test_a_record_without_a_time_is_neither_no_event_nor_a_fresh_one(
+        self, sink: EventSink, client: AsyncClient, tenant: str, time: dict[str, Any]
+    ) -> None:
+        await client.document(f"nexus_events_{tenant}/by-hand").set({"env": "dev", "input": "secret"} | time)
+        with pytest.raises(SinkError, match="none says when it was stored") as caught:
+            await sink.latest(tenant, "dev")
+        assert "secret" not in str(caught.value)
+        assert await sink.latest(tenant, "prod") is None

@@ -23,10 +23,11 @@ from pydantic import ValidationError
 from engines.common.clock import Clock, utc_now
 from engines.common.storable import NotStorable
 from engines.nexus.backends.bigquery_client import BUSY, NO_RETRY, open_client, translated
-from engines.nexus.backends.bigquery_queries import BEGINNING, LATEST, SCAN, Pages, ask
+from engines.nexus.backends.bigquery_queries import BEGINNING, LATEST, LATEST_OF_ALL, SCAN, Pages, ask
 from engines.nexus.backends.bigquery_rows import Row, requests_of, to_envelope, to_row
 from engines.nexus.backends.bigquery_table import EventTable
 from engines.nexus.backends.sink import (
+    UNDATED,
     Envelope,
     SinkDescription,
     SinkError,
@@ -166,8 +167,11 @@ class BigQuerySink:
         return SinkPermanent(self._target, f"the column {column} refuses it ({error['reason']})", "refused")
 
     def _newest(self, tenant_id: str, env: str, since: datetime) -> datetime | None:
-        pages = self._query(LATEST, tenant_id, env, since, READ_SECONDS)
-        return max((row["newest"] for row in chain.from_iterable(pages)), default=None)
+        sql = LATEST_OF_ALL if since == BEGINNING else LATEST
+        row = next(chain.from_iterable(self._query(sql, tenant_id, env, since, READ_SECONDS)), None)
+        if row and row["found"] and row["newest"] is None:
+            raise SinkError(self._target, UNDATED)
+        return row["newest"] if row else None
 
     def _query(self, sql: str, tenant_id: str, env: str, since: datetime, seconds: float) -> Pages:
         """Pages of the result; none on a fresh install, where no table is yet."""

@@ -20,7 +20,9 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 FIRST_OF_EACH_ID = """
 SELECT * FROM `{table}` WHERE tenantId = @tenant AND ingested_at >= @since
 QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY ingested_at) = 1"""
-LATEST = f"SELECT MAX(ingested_at) AS newest FROM ({FIRST_OF_EACH_ID}) WHERE env = @env"
+LATEST = f"SELECT MAX(ingested_at) AS newest, COUNT(*) AS found FROM ({FIRST_OF_EACH_ID}) WHERE env = @env"
+LATEST_OF_ALL = LATEST.replace("ingested_at >= @since", "(ingested_at >= @since OR ingested_at IS NULL)")
+"""Counts rows without a time too, which a table made by hand may have."""
 SCAN = f"SELECT * FROM ({FIRST_OF_EACH_ID}) WHERE env = @env ORDER BY ingested_at, event_id"
 
 Pages = Iterator[Iterable[Any]]

@@ -22,6 +22,7 @@ from engines.common.storable import NotStorable, check_storable
 from engines.dataset.events.schemas import DatasetEvent
 from engines.nexus.backends import firestore_request
 from engines.nexus.backends.sink import (
+    UNDATED,
     Envelope,
     FailureReason,
     SinkDescription,
@@ -90,9 +91,15 @@ class FirestoreSink:
         """See SinkReads.latest."""
         newest = firestore.Query.DESCENDING
         query = self._collection(tenant_id).order_by(_by_env(env), direction=newest).limit(1)
+        undated = self._collection(tenant_id).where(filter=FieldFilter("env", "==", env)).limit(1)
         async with self._translated(READ_SECONDS):
             found = await query.get(retry=None, timeout=READ_SECONDS)
-        return found[0].get("ingested_at") if found else None
+            if not found and not await undated.get(retry=None, timeout=READ_SECONDS):
+                return None
+        at = found[0].to_dict().get("ingested_at") if found else None
+        if not isinstance(at, datetime):
+            raise SinkError(self._target, UNDATED)
+        return at
 
     async def probe(self) -> None:
         """Read one document of the kind that a write creates."""

@@ -25,6 +25,7 @@ from engines.nexus.backends.object_store_layout import (
     stored,
 )
 from engines.nexus.backends.sink import (
+    UNDATED,
     Envelope,
     SinkDescription,
     SinkError,
@@ -76,11 +77,14 @@ class ObjectStoreSink:
 
     async def latest(self, tenant_id: str, env: str) -> datetime | None:
         """See SinkReads.latest. Three listings: the days, the hours of the newest, its first name."""
+        root = folder(self._prefix, tenant_id, env)
         async with self._bounded(READ_SECONDS):
-            async for hour in self._hours(folder(self._prefix, tenant_id, env), newest_first=True):
+            async for hour in self._hours(root, newest_first=True):
                 async for name in self._bucket.names(hour, page=10):
                     if found := stored(name):
                         return found.newest
+            async for _ in self._bucket.names(root, page=1):
+                raise SinkError(self._target, UNDATED)
         return None
 
     async def probe(self) -> None:

@@ -18,6 +18,9 @@ from engines.dataset.events.schemas import DatasetEvent
 SCHEMA_VERSION = 1
 EVENT_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\z"
 
+UNDATED = "records are there, but none says when it was stored"
+"""Why ``latest`` fails on records that another hand wrote: they are not "no event", nor is any fresh."""
+
 FailureKind = Literal["retryable", "permanent", "misconfigured"]
 FailureReason = Literal["timeout", "unreachable", "denied", "missing", "refused", "error"]
 
@@ -91,7 +94,8 @@ class SinkReads(Protocol):
     async def latest(self, tenant_id: str, env: str) -> datetime | None:
         """Newest ``ingested_at`` of the tenant and env, read from the sink; None when it has no event.
 
-        Costs the same however many events are stored. Raises SinkError.
+        Costs the same however many events are stored. Raises SinkError, also for records without a time
+        where no other is there.
         """
         ...
 
