@@ -100,8 +100,10 @@ async def test_latest_reads_the_newest_partitions_first(
     await sink.latest(tenant, "dev")
     await sink.latest(f"{tenant}_silent", "dev")
     jobs = [job for job in client.list_jobs(max_results=20) if table in job.query]
-    for job in jobs:
+    [everything, *windows] = jobs
+    for job in windows:
         assert "tenantId = @tenant AND ingested_at >= @since" in job.query
+    assert "tenantId = @tenant AND (ingested_at >= @since OR ingested_at IS NULL)" in everything.query
     asked = [{item.name: item.value for item in job.query_parameters} for job in reversed(jobs)]
     [own, *silent] = [(now - item["since"]).days for item in asked]
     assert [item["tenant"] == tenant for item in asked] == [True, False, False, False]
