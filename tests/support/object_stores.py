@@ -36,9 +36,9 @@ def cloud_storage() -> Iterator[ObjectStore]:
 
 
 @contextmanager
-def s3() -> Iterator[ObjectStore]:
-    """The S3 stand-in; its bucket is ``datasets``, its key pair KEYS."""
-    with _running("s3", 8333, "/data", "/", KEYS) as store:
+def s3(keys: dict[str, str] = KEYS) -> Iterator[ObjectStore]:
+    """The S3 stand-in; its bucket is ``datasets``, its key pair ``keys``."""
+    with _running("s3", 8333, "/data", "/", keys) as store:
         yield store
 
 
