@@ -13,6 +13,7 @@ from engines.storage.memory import MemoryDocumentStore
 from tests.support.app import serving, settings
 from tests.support.callers import Caller, owner_of_new_tenant
 from tests.support.docker import firestore
+from tests.support.reports import recorded
 
 PROJECT = "northstar-local"
 
@@ -50,11 +51,11 @@ def _firestore_settings(host: str) -> Settings:
     return settings(NEXUS_BACKEND="firestore", GCP_PROJECT_ID=PROJECT, FIRESTORE_EMULATOR_HOST=host, **state)
 
 
-FUZZ_CASES = pytest.StashKey[int]()
-"""How many generated requests were sent."""
+FUZZ_CASES = "generated requests"
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many requests were generated from the OpenAPI."""
-    if cases := config.stash.get(FUZZ_CASES, 0):
-        terminalreporter.write_line(f"OpenAPI: {cases} generated requests, as an owner and as nobody")
+    if sent := recorded(terminalreporter, FUZZ_CASES):
+        total = sum(map(int, map(str, sent)))
+        terminalreporter.write_line(f"OpenAPI: {total} generated requests, as an owner and as nobody")

@@ -125,16 +125,9 @@ HEAD = """\
 TARGET = re.compile(r"\S+[./]\S+: ")
 
 
-class Table:
-    """What the cells of one run found."""
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-
-    def __str__(self) -> str:
-        return "\n".join([HEAD, *map(str, self.rows)])
-
-    def save(self, path: Path) -> None:
-        """Write the table as Markdown."""
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"# Truth table\n\n{self}\n")
+def save(rows: list[str], path: Path) -> str:
+    """Write the rows as a Markdown table; returns it."""
+    table = "\n".join([HEAD, *rows])
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"# Truth table\n\n{table}\n")
+    return table

@@ -4,7 +4,6 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -15,19 +14,16 @@ from engines.config.runtime_config import STATE_SELECTORS
 from tests.support.app import serving, settings, sign_up
 from tests.support.bigquery import PROJECT
 from tests.support.docker import OUTPUT, Firestore, firestore
+from tests.support.reports import recorded
 from tests.support.sinks_in_trouble import PAYLOAD, S3_KEYS, FarEnd, far_end
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
-from tests.support.truth import Table, Watch
+from tests.support.truth import Row, Watch, save
 
 SINKS = ("firestore", "bigquery", "gs", "s3")
 SIGNING = f"signing{uuid4().hex}"
 SYSTEM_KEY = f"system{uuid4().hex}"
 SECRETS = (PAYLOAD, SIGNING, SYSTEM_KEY, *S3_KEYS.values())
-TABLE = pytest.StashKey[Table]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[TABLE] = Table()
+ROW = "truth table row"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,12 +32,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.docker)
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    table = config.stash[TABLE]
-    if table.rows:
-        table.save(OUTPUT / "truth-table.md")
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if rows := [str(row) for row in recorded(terminalreporter, ROW)]:
         terminalreporter.section("truth table")
-        terminalreporter.write_line(str(table))
+        terminalreporter.write_line(save(rows, OUTPUT / "truth-table.md"))
 
 
 @dataclass
@@ -54,12 +48,14 @@ class Cell:
     proxy: TcpProxy
 
 
+Record = Callable[[Row], None]
 OpenCell = Callable[..., AbstractAsyncContextManager[Cell]]
 
 
 @pytest.fixture
-def table(request: pytest.FixtureRequest) -> Table:
-    return request.config.stash[TABLE]
+def record(record_property: Callable[[str, object], None]) -> Record:
+    """Adds a row to the table at the end of the run."""
+    return lambda row: record_property(ROW, str(row))
 
 
 @pytest.fixture(scope="session")

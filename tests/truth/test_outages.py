@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.support.sinks_in_trouble import FarEnd, FirestoreEnd
-from tests.support.truth import AIM_SECONDS, Row, Table, Verdict, Watch, verdict
-from tests.truth.conftest import Cell, OpenCell
+from tests.support.truth import AIM_SECONDS, Row, Verdict, Watch, verdict
+from tests.truth.conftest import Cell, OpenCell, Record
 
 LATENCY_SECONDS = 3.0
 WRITE_SECONDS = 5.0
@@ -77,7 +77,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-async def test_outage(sink: FarEnd, open_cell: OpenCell, table: Table, name: str) -> None:
+async def test_outage(sink: FarEnd, open_cell: OpenCell, record: Record, name: str) -> None:
     fault = FAULTS[name]
     wanted = Verdict("down", fault.reason, fault.events, "fail")
     async with open_cell(await sink.new_place(), direct=fault.direct) as cell:
@@ -94,7 +94,7 @@ async def test_outage(sink: FarEnd, open_cell: OpenCell, table: Table, name: str
         finally:
             await fault.repair_it(cell)
         recovered = await _recovered(watch, sink)
-    table.rows.append(Row(sink.name, name, said, writes, detected, recovered))
+    record(Row(sink.name, name, said, writes, detected, recovered))
     assert max(detected, recovered) < AIM_SECONDS
 
 
