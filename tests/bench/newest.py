@@ -2,6 +2,7 @@
 
 A tenant with few events is measured in an empty store; then another gets many, and both are measured in
 turn. Object store and Firestore are filled through the sink in batches of 500, BigQuery by load jobs.
+``inf`` is no answer within the sink's own limit.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from math import inf
 from statistics import median
 from typing import NamedTuple
 from uuid import uuid4
@@ -21,8 +23,9 @@ from google.cloud import bigquery
 from engines.common.clock import utc_now
 from engines.nexus.backends.bigquery_queries import BEGINNING, LATEST
 from engines.nexus.backends.bigquery_table import columns
-from engines.nexus.backends.sink import Envelope, EventSink
-from tests.bench.dashboard import BATCH, Seeding, timed
+from engines.nexus.backends.sink import Envelope, EventSink, SinkRetryable
+from engines.nexus.delivery.attempt import send
+from tests.bench.dashboard import BATCH, Seeding
 from tests.support.bigquery import DATASET, PROJECT, client_of
 from tests.support.docker import Firestore, firestore
 from tests.support.far_ends import KINDS, FarEnd, far_end
@@ -32,6 +35,7 @@ ROUNDS = 15
 AT_ONCE = 4
 SMALL, LARGE, FIRESTORE_LARGE = 1_000, 1_000_000, 50_000
 LOAD_ROWS = 100_000
+WRITE_SECONDS = 60.0
 SPAN = timedelta(days=7)
 FEW, MANY = "t_few", "t_many"
 AIM = 1.5
@@ -56,8 +60,9 @@ async def fill(sink: EventSink, written: Written) -> None:
 
     async def write() -> None:
         for batch in batches:
-            receipts = await sink.write(batch)
-            assert {receipt.outcome for receipt in receipts} == {"stored"}
+            # A stand-in that is still warming up may answer too late: the same batch again stores it once.
+            receipts = await send(sink, batch, WRITE_SECONDS)
+            assert "refused" not in {receipt.outcome for receipt in receipts}
             seeding.add(len(batch))
 
     await asyncio.gather(*(write() for _ in range(AT_ONCE)))
@@ -95,13 +100,22 @@ def _row(written: Written, number: int) -> str:
 
 async def measure(sink: EventSink, *asked: Written) -> list[float]:
     """Medians in milliseconds of the newest event of each tenant, asked for in turn."""
-    for written in asked:
-        assert await sink.latest(written.tenant_id, "dev") == written.newest
     times: list[list[float]] = [[] for _ in asked]
     for _ in range(ROUNDS):
         for written, found in zip(asked, times, strict=True):
-            found.append(await timed(lambda tenant=written.tenant_id: sink.latest(tenant, "dev")))  # type: ignore[misc]
+            found.append(await _milliseconds(sink, written))
     return [median(found) for found in times]
+
+
+async def _milliseconds(sink: EventSink, written: Written) -> float:
+    """How long the newest event took; infinite when there was no answer within the sink's limit."""
+    started = time.perf_counter()
+    try:
+        newest = await sink.latest(written.tenant_id, "dev")
+    except SinkRetryable:
+        return inf
+    assert newest == written.newest
+    return (time.perf_counter() - started) * 1000
 
 
 async def bench(kind: str, state: Firestore, count: int) -> None:
