@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -12,10 +13,12 @@ from engines.analytics import config_routes as analytics_config_routes
 from engines.analytics import routes as analytics_routes
 from engines.analytics.config_service import AnalyticsConfigService
 from engines.analytics.service import AnalyticsService
-from engines.bossman import metrics_routes
+from engines.bossman import metrics_routes, onboarding_routes
 from engines.bossman import routes as bossman_routes
 from engines.bossman.health import HealthChecks, SharedProbe
 from engines.bossman.metrics import Metrics
+from engines.bossman.onboarding import OverviewReads
+from engines.bossman.onboarding_backfill import Backfill, Evidence
 from engines.bossman.pages import routes as page_routes
 from engines.bossman.readings import SharedReadings
 from engines.bossman.sections import DashboardReads
@@ -23,6 +26,7 @@ from engines.budget import routes as budget_routes
 from engines.budget.service import BudgetService
 from engines.common.body_limit import BodyLimit
 from engines.common.clock import Clock, utc_now
+from engines.common.collection import Reads
 from engines.common.documents import DocumentStore, StoreError
 from engines.common.errors import install_error_handlers
 from engines.common.request_trace import RequestTrace
@@ -40,6 +44,8 @@ from engines.logging.arrivals import Arrivals
 from engines.logging.audit import Audit
 from engines.logging.event_log import EventLog
 from engines.logging.events import EventPipeline
+from engines.logging.milestones import NotedMilestones
+from engines.logging.progress import Milestone
 from engines.nexus.backends import get_backend
 from engines.nexus.backends.sink import EventSink
 from engines.nexus.delivery import Delivery, Limits
@@ -69,6 +75,7 @@ ROUTES = (
     seo_routes,
     bossman_routes,
     metrics_routes,
+    onboarding_routes,
     page_routes,
 )
 
@@ -123,7 +130,10 @@ class Services:
     arrivals: Arrivals
     event_log: EventLog
     metrics: Metrics
+    milestones: NotedMilestones
     dashboard: DashboardReads = field(init=False, repr=False)
+    overview: OverviewReads = field(init=False, repr=False)
+    backfill: Backfill = field(init=False, repr=False)
 
 
 def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
@@ -138,7 +148,9 @@ def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
             app.state.services = services = build_services(settings, opened, metrics)
             services.delivery.start()
             stack.push_async_callback(services.delivery.stop)
+            stack.push_async_callback(services.milestones.close)
             stack.push_async_callback(services.arrivals.close)
+            stack.push_async_callback(services.backfill.stop)
             draining = asyncio.create_task(_drain_audits(services.audit, opened))
             stack.callback(draining.cancel)
             yield
@@ -190,7 +202,8 @@ def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> 
     state, clock = adapters.state, adapters.clock
     tokens = Tokens(settings.auth_jwt_signing.get_secret_value())
     identity = IdentityService(state["identity"], tokens, clock)
-    privacy = PrivacyService(state["privacy"])
+    noted = NotedMilestones(state["identity"], identity.beginning, clock)
+    privacy = PrivacyService(state["privacy"], noted)
     delivery = Delivery(
         adapters.sink,
         clock,
@@ -199,13 +212,13 @@ def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> 
         limits=adapters.limits,
         observer=metrics.of_sink(adapters.sink.describe().backend),
     )
-    arrivals = Arrivals(state["analytics_events"], clock)
+    arrivals = Arrivals(state["analytics_events"], clock, milestones=noted)
     pipeline = EventPipeline(privacy, delivery, clock, arrivals)
     audit = Audit(pipeline, clock)
-    locks = StrategyLockService(state["strategy_lock"], audit, clock)
+    locks = StrategyLockService(state["strategy_lock"], audit, clock, noted)
     kill_switches = KillSwitchService(state["identity"], locks, clock)
-    budget = BudgetService(state["budget"], kill_switches, clock)
-    kpi = KpiService(state["kpi"], locks, clock)
+    budget = BudgetService(state["budget"], kill_switches, clock, noted)
+    kpi = KpiService(state["kpi"], locks, clock, noted)
     services = Services(
         settings=settings,
         tokens=tokens,
@@ -218,16 +231,32 @@ def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> 
         kill_switches=kill_switches,
         budget=budget,
         kpi=kpi,
-        temperature=TemperatureService(state["identity"], locks, budget, kpi, clock),
+        temperature=TemperatureService(state["identity"], locks, budget, kpi, clock, noted),
         seo=SeoService(state["seo"], locks, clock),
         audit=audit,
         delivery=delivery,
         arrivals=arrivals,
+        milestones=noted,
         event_log=EventLog(pipeline, settings.env),
         metrics=metrics,
     )
     services.dashboard = _dashboard_reads(services, adapters)
+    services.overview = OverviewReads(noted.reads, arrivals.reads, clock)
+    services.backfill = Backfill(_evidence(services, adapters), identity, noted)
     return services
+
+
+def _evidence(services: Services, adapters: Adapters) -> Evidence:
+    """The records that prove a milestone of a tenant from before milestones were noted."""
+    temperature, kpi = services.temperature, services.kpi
+    proofs: dict[Milestone, Sequence[Reads[Any]]] = {
+        "lock_approved": [services.strategy_locks.locks],
+        "temperature_configured": [temperature.floors, temperature.ceilings, temperature.weights],
+        "kpi_configured": [kpi.definitions, kpi.corridors],
+        "first_usage": [services.budget.events],
+        "preference_set": [services.privacy.preferences],
+    }
+    return Evidence(services.identity.tenants, proofs, adapters.sink)
 
 
 def _dashboard_reads(services: Services, adapters: Adapters) -> DashboardReads:

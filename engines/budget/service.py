@@ -16,6 +16,7 @@ from engines.common.documents import DocumentStore, Scalar, Scope
 from engines.common.errors import Conflict
 from engines.common.gates import ProviderGate
 from engines.common.identity import RequestContext
+from engines.logging.milestones import Milestones, Unnoted
 
 MOST_READ = 2**31 - 1
 """A store counts in 32 bits; no page begins beyond."""
@@ -24,12 +25,19 @@ MOST_READ = 2**31 - 1
 class BudgetService:
     """Operations on usage events. Each may raise StoreError."""
 
-    def __init__(self, store: DocumentStore, providers: ProviderGate, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        store: DocumentStore,
+        providers: ProviderGate,
+        clock: Clock = utc_now,
+        milestones: Milestones | None = None,
+    ) -> None:
         self.events = Collection(store, USAGE_EVENTS, UsageEvent)
         self.summaries = BudgetSummaries(lambda address: Collection(store, address, Rollup), clock)
         self._store = store
         self._providers = providers
         self._clock = clock
+        self._milestones = milestones or Unnoted()
 
     async def record(self, context: RequestContext, bodies: Sequence[UsageEventBody]) -> list[UsageEvent]:
         """Store all events and their roll-ups in one atomic batch, or nothing.
@@ -45,6 +53,7 @@ class BudgetService:
         if events:
             creates = [self.events.write(context.scope, event.id, event, create=True) for event in events]
             await self._store.put_all([*creates, *rollup_writes(context.scope, events)])
+            self._milestones.reached(context.scope, "first_usage")
         return events
 
     async def usage(

@@ -83,10 +83,13 @@ class Increment:
 
 @dataclass(frozen=True)
 class Span:
-    """Values of one field from ``start`` on (inclusive) and before ``end`` (exclusive); None = open."""
+    """Values of one field from ``start`` on (inclusive) and before ``end`` (exclusive); None = open.
 
-    start: datetime | None = None
-    end: datetime | None = None
+    Both are times or both are texts; texts are compared by their Unicode code points.
+    """
+
+    start: datetime | str | None = None
+    end: datetime | str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,13 @@
 """Routes under /auth."""
 
-import hmac
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, SecretStr
 
 from engines.common.dependencies import CurrentAuth
-from engines.common.errors import Forbidden
 from engines.common.identity import AuthContext
+from engines.common.system_key import check_system_key
 from engines.identity.models import TokenResponse
 from engines.identity.service import IdentityService
 
@@ -88,8 +87,5 @@ async def bootstrap_tenants(
     x_system_key: Annotated[str, Header()],
 ) -> BootstrapResponse:
     """Create the system tenants that are missing. 403 unless X-System-Key is SYSTEM_BOOTSTRAP_KEY."""
-    if expected is None or not hmac.compare_digest(
-        x_system_key.encode(), expected.get_secret_value().encode()
-    ):
-        raise Forbidden("invalid system key")
+    check_system_key(expected, x_system_key)
     return BootstrapResponse(created=await identity.bootstrap_tenants())

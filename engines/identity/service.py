@@ -1,10 +1,11 @@
 """Sign-up, login, refresh and the system tenants."""
 
 import hashlib
+from datetime import datetime
 
 from engines.common.clock import Clock, utc_now
 from engines.common.collection import Collection
-from engines.common.documents import SYSTEM, DocumentStore, KeyTaken
+from engines.common.documents import SYSTEM, DocumentStore, KeyTaken, Scope, Write
 from engines.common.errors import BadRequest, Unauthorized
 from engines.common.storable import NotStorable, check_storable
 from engines.identity.models import (
@@ -21,6 +22,7 @@ from engines.identity.models import (
 )
 from engines.identity.passwords import hash_password, verify_password
 from engines.identity.tokens import Tokens
+from engines.logging.progress import FIRST_ENV, PROGRESS, Milestone, Progress, Times
 
 SYSTEM_TENANTS = (("t_system", "System Control Plane"), ("t_northstar", "Northstar Corp"))
 
@@ -36,6 +38,7 @@ class IdentityService:
         self.tenants = Collection(store, TENANTS, Tenant)
         self.memberships = Collection(store, MEMBERSHIPS, TenantMembership)
         self._emails = Collection(store, EMAILS, EmailReservation)
+        self._progress = Collection(store, PROGRESS, Progress)
 
     async def signup(
         self, email: str, password: str, display_name: str | None = None, tenant_name: str | None = None
@@ -65,6 +68,7 @@ class IdentityService:
         if tenant and owner:
             writes.append(self.tenants.write(SYSTEM, tenant.id, tenant, create=True))
             writes.append(self.memberships.write(SYSTEM, owner.id, owner, create=True))
+            writes.append(self._beginning(tenant, {"tenant_created": now, "owner_joined": now}, create=True))
         try:
             await self._store.put_all(writes)
         except KeyTaken:
@@ -93,10 +97,32 @@ class IdentityService:
         now = self._clock()
         tenant = Tenant(id=tenant_id, name=name, created_at=now, updated_at=now)
         try:
-            await self._store.put_all([self.tenants.write(SYSTEM, tenant_id, tenant, create=True)])
+            created = self.tenants.write(SYSTEM, tenant_id, tenant, create=True)
+            # The ids of these are fixed: progress of a former tenant of the id gives way.
+            began = self._beginning(tenant, {"tenant_created": now}, create=False)
+            await self._store.put_all([created, began])
         except KeyTaken:
             return False
         return True
+
+    async def beginning(self, scope: Scope) -> Progress | None:
+        """Progress of a tenant in an env where it did nothing yet; None when there is no such tenant."""
+        found = await self.tenants.get(SYSTEM, scope.tenant_id)
+        if found is None:
+            return None
+        tenant = found.record
+        reached: dict[Milestone, datetime] = {"tenant_created": tenant.created_at}
+        owners = await self.memberships.find(
+            SYSTEM, {"tenant_id": tenant.id, "role": "owner", "status": "active"}, limit=1
+        )
+        if owners:
+            reached["owner_joined"] = owners[0].record.created_at
+        return Progress.of(scope, tenant.name, reached)
+
+    def _beginning(self, tenant: Tenant, reached: Times, *, create: bool) -> Write:
+        """The tenant's onboarding begins with the tenant, in the same atomic step."""
+        scope = Scope(tenant.id, FIRST_ENV)
+        return self._progress.write(scope, "", Progress.of(scope, tenant.name, reached), create=create)
 
     async def _find_by_email(self, email: str) -> User | None:
         if not _is_text(email):

@@ -20,6 +20,7 @@ from engines.kpi.models import (
     KpiCorridor,
     KpiDefinition,
 )
+from engines.logging.milestones import Milestones, Unnoted
 
 CORRIDOR_ACTION = "kpi:corridor_upsert"
 
@@ -29,11 +30,18 @@ Record = TypeVar("Record", KpiDefinition, KpiCorridor)
 class KpiService:
     """Operations on KPI records. Each may raise StoreError."""
 
-    def __init__(self, store: DocumentStore, lock_gate: LockGate, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        store: DocumentStore,
+        lock_gate: LockGate,
+        clock: Clock = utc_now,
+        milestones: Milestones | None = None,
+    ) -> None:
         self.definitions = Collection(store, KPI_DEFINITIONS, KpiDefinition)
         self.corridors = Collection(store, KPI_CORRIDORS, KpiCorridor)
         self._lock_gate = lock_gate
         self._clock = clock
+        self._milestones = milestones or Unnoted()
 
     async def upsert_definition(self, context: RequestContext, body: DefinitionBody) -> KpiDefinition:
         """Store a definition; one with the same id is replaced and keeps its ``created_at``."""
@@ -82,7 +90,9 @@ class KpiService:
             created_at = present.created_at if present else now
             return model.model_validate(body.model_dump() | own | {"created_at": created_at})
 
-        return await records.mutate(context.scope, own["id"], change)
+        record = await records.mutate(context.scope, own["id"], change)
+        self._milestones.reached(context.scope, "kpi_configured")
+        return record
 
 
 def _of(surface: str | None) -> dict[str, Scalar]:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, model_validator
 
@@ -44,6 +44,9 @@ FLUSH_SECONDS = 1.0
 WRITES_AT_ONCE = 500
 MAX_WAITING = 10_000
 """Most hours of scopes that wait while the store fails; counts of further ones are dropped."""
+
+HOURS_OF_A_DAY = 25
+"""A day touches so many hours, counting the two that it touches in part."""
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -90,6 +93,14 @@ class Day:
     hours: dict[datetime, Counts]
 
 
+@dataclass(frozen=True)
+class Recent:
+    """The start of the minute of the newest event, None when there never was one, and the last 24 hours."""
+
+    newest_at: datetime | None
+    day: Counts
+
+
 class ArrivalReads:
     """Reads counts; cannot write. Every call reads once, at most 25 documents, and may raise StoreError."""
 
@@ -110,6 +121,14 @@ class ArrivalReads:
         last_hour = [minute - back * MINUTE for back in reversed(range(60))]
         return Day({moment: by_minute.get(moment, Counts()) for moment in last_hour}, by_hour)
 
+    async def recent(self, scope: Scope) -> Recent:
+        """The newest event, whenever it was, and the counts of the last 24 hours."""
+        since = self._clock() - 24 * HOUR
+        found = await self._hours.find(scope, order_by="-start", limit=HOURS_OF_A_DAY)
+        minutes = [both for stored in found for both in _minutes_of(stored.record).items()]
+        newest = max((moment for moment, counts in minutes if counts.total), default=None)
+        return Recent(newest, sum((counts for moment, counts in minutes if moment > since), Counts()))
+
     async def totals(self, scope: Scope) -> Counts:
         """All of the last 24 hours, to the minute."""
         since = self._clock() - 24 * HOUR
@@ -121,13 +140,26 @@ class ArrivalReads:
         return {moment: counts for stored in found for moment, counts in _minutes_of(stored.record).items()}
 
 
+class EventMilestones(Protocol):
+    """Milestones, as far as arrivals tell them."""
+
+    def event(self, scope: Scope, at: datetime) -> None:
+        """An event was accepted at the time. Never raises, never waits."""
+        ...
+
+
 class Arrivals:
     """Counts accepted events."""
 
     def __init__(
-        self, store: DocumentStore, clock: Clock = utc_now, flush_seconds: float = FLUSH_SECONDS
+        self,
+        store: DocumentStore,
+        clock: Clock = utc_now,
+        flush_seconds: float = FLUSH_SECONDS,
+        milestones: EventMilestones | None = None,
     ) -> None:
         self._store = store
+        self._milestones = milestones
         self._flush_seconds = flush_seconds
         self.reads = ArrivalReads(Collection(store, HOURS, HourCounts), clock)
         self._waiting: Waiting = {}
@@ -137,6 +169,9 @@ class Arrivals:
     def add(self, envelope: Envelope) -> None:
         """Count one accepted event; written within a second or so. Never raises, never waits."""
         _fold(self._waiting, [envelope])
+        event = envelope.event
+        if self._milestones and event.env in ENVS:
+            self._milestones.event(Scope(event.tenantId, event.env), envelope.ingested_at)
         if self._flushing is None or self._flushing.done():
             self._flushing = background(self._keep_flushing())
 

@@ -4,6 +4,7 @@ from engines.common.collection import Collection
 from engines.common.documents import DocumentStore, Scalar, Scope
 from engines.common.errors import Unprocessable
 from engines.common.shared_reads import SharedReads
+from engines.logging.milestones import Milestones, Unnoted
 from engines.privacy.models import TENANT_WIDE, TRAINING_PREFERENCES, TrainingPreference
 from engines.privacy.rules import train_ok
 
@@ -11,7 +12,8 @@ from engines.privacy.rules import train_ok
 class PrivacyService:
     """Operations on training preferences. Every one may raise StoreError."""
 
-    def __init__(self, store: DocumentStore) -> None:
+    def __init__(self, store: DocumentStore, milestones: Milestones | None = None) -> None:
+        self._milestones = milestones or Unnoted()
         self.preferences = Collection(store, TRAINING_PREFERENCES, TrainingPreference)
         self._opt_outs = SharedReads(self._read_opt_out)
 
@@ -23,6 +25,7 @@ class PrivacyService:
             tenant_id=scope.tenant_id, env=scope.env, user_id=user_id, opt_out=opt_out
         )
         await self.preferences.put(scope, user_id or TENANT_WIDE, preference)
+        self._milestones.reached(scope, "preference_set")
         return preference
 
     async def list_preferences(self, scope: Scope, user_id: str | None = None) -> list[TrainingPreference]:

@@ -8,6 +8,7 @@ from engines.common.documents import DocumentStore, Scalar, Scope
 from engines.common.errors import BadRequest, Conflict, NotFound
 from engines.common.identity import RequestContext
 from engines.logging.audit import Audit, AuditStatus, Change
+from engines.logging.milestones import Milestones, Unnoted
 from engines.strategy_lock.models import STRATEGY_LOCKS, LockBody, LockPatch, LockStatus, StrategyLock
 from engines.strategy_lock.rules import decide
 
@@ -15,11 +16,18 @@ from engines.strategy_lock.rules import decide
 class StrategyLockService:
     """Operations on strategy locks, and the gate that asks them. Each may raise StoreError."""
 
-    def __init__(self, store: DocumentStore, audit: Audit, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        store: DocumentStore,
+        audit: Audit,
+        clock: Clock = utc_now,
+        milestones: Milestones | None = None,
+    ) -> None:
         self.locks = Collection(store, STRATEGY_LOCKS, StrategyLock)
         self._store = store
         self._audit = audit
         self._clock = clock
+        self._milestones = milestones or Unnoted()
 
     async def create(self, context: RequestContext, body: LockBody) -> tuple[StrategyLock, AuditStatus]:
         """Store a draft. Raises BadRequest for a caller without a user id."""
@@ -65,7 +73,9 @@ class StrategyLockService:
 
     async def approve(self, context: RequestContext, lock_id: str) -> tuple[StrategyLock, AuditStatus]:
         """Approve a lock, whatever its status. Raises NotFound."""
-        return await self._judge(context, lock_id, "approved", "strategy_lock.approve")
+        judged = await self._judge(context, lock_id, "approved", "strategy_lock.approve")
+        self._milestones.reached(context.scope, "lock_approved")
+        return judged
 
     async def reject(self, context: RequestContext, lock_id: str) -> tuple[StrategyLock, AuditStatus]:
         """Reject a lock, whatever its status. Raises NotFound."""

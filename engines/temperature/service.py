@@ -13,6 +13,7 @@ from engines.common.collection import Collection
 from engines.common.documents import DocumentStore, Scope, StoreError
 from engines.common.gates import LockGate
 from engines.common.identity import RequestContext
+from engines.logging.milestones import Milestones, Unnoted
 from engines.temperature.models import (
     TEMPERATURE_CEILINGS,
     TEMPERATURE_FLOORS,
@@ -78,6 +79,7 @@ class TemperatureService:
         usage: UsageMetrics,
         corridors: CorridorNames,
         clock: Clock = utc_now,
+        milestones: Milestones | None = None,
     ) -> None:
         self.floors = Collection(store, TEMPERATURE_FLOORS, FloorConfig)
         self.ceilings = Collection(store, TEMPERATURE_CEILINGS, CeilingConfig)
@@ -88,6 +90,7 @@ class TemperatureService:
         self._usage = usage
         self._corridors = corridors
         self._clock = clock
+        self._milestones = milestones or Unnoted()
 
     async def upsert_floors(self, context: RequestContext, body: FloorBody) -> FloorConfig:
         """Replace the surface's floors. Raises Conflict unless a strategy lock allows it."""
@@ -166,6 +169,7 @@ class TemperatureService:
         }
         config = model.model_validate(body.model_dump() | own)
         await configs.put(context.scope, surface_key(body.surface), config)
+        self._milestones.reached(context.scope, "temperature_configured")
         return config
 
     async def _measured(

@@ -13,7 +13,7 @@ import pytest
 
 from engines.common.documents import Address, Document, Scalar, Scope, Span, collection_path, scope_fields
 from engines.storage.memory import MemoryDocumentStore
-from tests.support.app import MemoryKit, MovableClock, running, sign_up
+from tests.support.app import SYSTEM_KEY, Login, MemoryKit, MovableClock, running, sign_up
 from tests.support.routes import WITH_TENANT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,8 +72,20 @@ async def queries() -> set[Query]:
             for chosen in combinations(BUDGET_FILTERS, number):
                 filters = dict.fromkeys(chosen, "x")
                 await kit.client.get("/budget/usage", params=filters, headers=login.headers())
+        await open_the_pages(kit, login)
         await kit.client.get("/budget/usage/summary", params={"surface": "x"}, headers=login.headers())
     return store.queries
+
+
+async def open_the_pages(kit: MemoryKit, login: Login) -> None:
+    """What is served to people and operators asks the store too."""
+    kit.client.cookies.set("bossman_session", login.token)
+    assert (await kit.client.get("/bossman/?env=dev")).status_code == 200
+    key = {"X-System-Key": SYSTEM_KEY}
+    for query in ({}, {"env": "dev"}, {"state": "incomplete"}, {"env": "dev", "state": "complete"}):
+        answer = await kit.client.get("/bossman/onboarding", params=query, headers=key)
+        assert answer.status_code == 200
+    assert (await kit.client.get("/bossman/onboarding?search=acme", headers=key)).status_code == 200
 
 
 def defined_indexes() -> list[Query]:

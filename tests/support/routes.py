@@ -17,6 +17,7 @@ PUBLIC = {
     "/readyz",
     "/healthz",
     "/metrics",
+    "/bossman/onboarding",
 }
 TOKEN_ONLY = {"/auth/me", "/auth/bootstrap", "/auth/refresh"}
 """Need a bearer token, but neither tenant nor env."""

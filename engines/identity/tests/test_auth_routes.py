@@ -107,8 +107,9 @@ async def test_login_answers_like_signup_but_without_a_tenant(
 async def test_an_unknown_user_and_a_wrong_password_are_told_apart_by_nothing(
     kit: MemoryKit, acme: Login
 ) -> None:
-    unknown = await post(kit, "login", {"email": "nobody@example.com", "password": "x"})
-    wrong = await post(kit, "login", {"email": acme.email, "password": "x"})
+    same = {"X-Request-Id": "r"}
+    unknown = await post(kit, "login", {"email": "nobody@example.com", "password": "x"}, **same)
+    wrong = await post(kit, "login", {"email": acme.email, "password": "x"}, **same)
     assert (wrong.status_code, wrong.json()) == (401, {"detail": "invalid credentials"})
     assert (unknown.status_code, unknown.text, unknown.headers) == (401, wrong.text, wrong.headers)
 
