@@ -118,6 +118,7 @@ async def run(stand_in: Firestore, tenants: int) -> None:
         await until_listed(client)
         await measure(client)  # The first calls also wait for the stand-in to be compiled.
         few = await measure(client)
+        print({name: f"{ms:.1f} ms" for name, ms in few.items()})
         await add_tenants(services, range(FEW, tenants))
         many = await measure(client)
     for (name, before), (_, after) in zip(few.items(), many.items(), strict=True):
