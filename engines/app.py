@@ -241,7 +241,7 @@ def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> 
         metrics=metrics,
     )
     services.dashboard = _dashboard_reads(services, adapters)
-    services.overview = OverviewReads(noted.reads, arrivals.reads, clock)
+    services.overview = OverviewReads(noted.reads, arrivals.recent, clock)
     services.backfill = Backfill(_evidence(services, adapters), identity, noted)
     return services
 

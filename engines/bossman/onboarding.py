@@ -1,10 +1,10 @@
 """The onboarding overview of all tenants: a page of progress documents, and per row the counts of its events.
 
-What a page costs depends on its rows alone: one query of progress, one of at most 25 documents per row.
+What a page costs depends on its rows alone: one query of progress, two documents of counts per row.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engines.bossman.freshness import GRACE, LIMITS, Freshness, Status, evaluate
@@ -14,7 +14,7 @@ from engines.bossman.parts import Part, Read, part
 from engines.common.clock import Clock
 from engines.common.collection import Reads
 from engines.common.documents import SYSTEM, Scalar, Scope, Span
-from engines.logging.arrivals import ArrivalReads, Counts, Recent
+from engines.logging.arrival_days import Recent, RecentReads
 from engines.logging.progress import MILESTONES, Progress, State, searched
 
 MOST_FOUND = 100
@@ -39,7 +39,7 @@ class OverviewReads:
     """All that the overview can reach: readers only."""
 
     progress: Reads[Progress]
-    arrivals: ArrivalReads
+    arrivals: RecentReads
     clock: Clock
 
 
@@ -89,10 +89,10 @@ async def _beginning(reads: OverviewReads, field: str, text: str) -> list[Progre
 
 
 async def _row(reads: OverviewReads, progress: Progress, base: str) -> TenantProgress:
-    recent = await _recent(reads, Scope(progress.tenant_id, progress.env))
+    recent = await _recent(reads, progress)
     now = reads.clock()
     record = evaluate(recent.reading, LIMITS["events"], now)
-    day = recent.value.day if not recent.failure else None
+    day = recent.value if not recent.failure else None
     return TenantProgress(
         tenant_id=progress.tenant_id,
         env=progress.env,
@@ -110,12 +110,16 @@ async def _row(reads: OverviewReads, progress: Progress, base: str) -> TenantPro
     )
 
 
-async def _recent(reads: OverviewReads, scope: Scope) -> Part[Recent]:
+async def _recent(reads: OverviewReads, progress: Progress) -> Part[Recent]:
+    """Counts of the last day; of an older newest event the progress knows the hour."""
+    known = progress.silent_since if "first_event" in progress.reached else None
+
     async def read() -> Read[Recent]:
-        found = await reads.arrivals.recent(scope)
+        found = await reads.arrivals.recent(Scope(progress.tenant_id, progress.env))
+        found = replace(found, newest_at=found.newest_at or known)
         return Read(found, found.newest_at)
 
-    return await part(reads.clock, reads.progress.source, read(), Recent(None, Counts()))
+    return await part(reads.clock, reads.progress.source, read(), Recent())
 
 
 def _verdict(record: Freshness, progress: Progress, now: datetime) -> Status:

@@ -34,6 +34,7 @@ from engines.common.documents import (
 )
 from engines.common.identity import ENVS
 from engines.common.tracing import background
+from engines.logging.arrival_days import DAYS, DayCounts, RecentReads, day_write
 from engines.nexus.backends.sink import Envelope
 
 log = logging.getLogger(__name__)
@@ -41,12 +42,9 @@ log = logging.getLogger(__name__)
 HOURS = Address("event_arrivals/{tenant}_{env}/hours")
 
 FLUSH_SECONDS = 1.0
-WRITES_AT_ONCE = 500
+PLACES_AT_ONCE = 250
 MAX_WAITING = 10_000
 """Most hours of scopes that wait while the store fails; counts of further ones are dropped."""
-
-HOURS_OF_A_DAY = 25
-"""A day touches so many hours, counting the two that it touches in part."""
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -93,14 +91,6 @@ class Day:
     hours: dict[datetime, Counts]
 
 
-@dataclass(frozen=True)
-class Recent:
-    """The start of the minute of the newest event, None when there never was one, and the last 24 hours."""
-
-    newest_at: datetime | None
-    day: Counts
-
-
 class ArrivalReads:
     """Reads counts; cannot write. Every call reads once, at most 25 documents, and may raise StoreError."""
 
@@ -120,14 +110,6 @@ class ArrivalReads:
                 by_hour[start] += counts
         last_hour = [minute - back * MINUTE for back in reversed(range(60))]
         return Day({moment: by_minute.get(moment, Counts()) for moment in last_hour}, by_hour)
-
-    async def recent(self, scope: Scope) -> Recent:
-        """The newest event, whenever it was, and the counts of the last 24 hours."""
-        since = self._clock() - 24 * HOUR
-        found = await self._hours.find(scope, order_by="-start", limit=HOURS_OF_A_DAY)
-        minutes = [both for stored in found for both in _minutes_of(stored.record).items()]
-        newest = max((moment for moment, counts in minutes if counts.total), default=None)
-        return Recent(newest, sum((counts for moment, counts in minutes if moment > since), Counts()))
 
     async def totals(self, scope: Scope) -> Counts:
         """All of the last 24 hours, to the minute."""
@@ -162,6 +144,7 @@ class Arrivals:
         self._milestones = milestones
         self._flush_seconds = flush_seconds
         self.reads = ArrivalReads(Collection(store, HOURS, HourCounts), clock)
+        self.recent = RecentReads(Collection(store, DAYS, DayCounts), clock)
         self._waiting: Waiting = {}
         self._flushing: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
@@ -209,10 +192,12 @@ class Arrivals:
             await self.flush()
 
     async def _write(self, folded: Waiting) -> None:
-        """One merging write per document. What is written leaves ``folded``."""
+        """One merging write per hour and one for its day. What is written leaves ``folded``."""
         while folded:
-            places = list(folded)[:WRITES_AT_ONCE]
-            await self._store.put_all([_as_write(place, folded[place]) for place in places])
+            places = list(folded)[:PLACES_AT_ONCE]
+            hours = [_as_write(place, folded[place]) for place in places]
+            days = [day_write(*place, folded[place]) for place in places]
+            await self._store.put_all([*hours, *days])
             for place in places:
                 del folded[place]
 

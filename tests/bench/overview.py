@@ -6,6 +6,7 @@ tenant has counts of events and a few milestones; a page has 20 rows either way.
 
 import argparse
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 from statistics import median
@@ -27,6 +28,7 @@ from engines.common.documents import (
 )
 from engines.config.runtime_config import STATE_SELECTORS
 from engines.identity.models import TENANTS, Tenant
+from engines.logging.arrival_days import day_write
 from engines.logging.arrivals import HOURS
 from engines.logging.progress import MILESTONES, PROGRESS, Progress
 from tests.bench.dashboard import Seeding, in_lanes, timed
@@ -74,6 +76,7 @@ def _writes(number: int) -> list[Write]:
         Write(TENANTS, SYSTEM, tenant.id, tenant.model_dump(), create=True),
         Write(PROGRESS, scope, "", progress.model_dump(), create=True),
         *(Write(HOURS, scope, one.isoformat(), {"start": one} | counts, merge=True) for one in hours),
+        *(day_write(scope, one, Counter({"m07_total": 9, "m07_trainable": 7})) for one in hours),
     ]
 
 
@@ -89,7 +92,7 @@ async def measure(client: httpx.AsyncClient) -> dict[str, float]:
     queries: dict[str, dict[str, Any]] = {
         "page 1": {},
         "page 1 of a state": {"state": "incomplete", "env": "dev"},
-        "page 2" if cursor else "page 1 again": {"cursor": cursor},
+        "next page, if any": {"cursor": cursor},
         "search of one": {"search": "t_bench_00007"},
     }
     times: dict[str, list[float]] = {name: [] for name in queries}

@@ -185,7 +185,7 @@ async def test_a_row_whose_counts_cannot_be_read_says_so_and_the_others_show() -
     kit.store = store = FaultyStore(kit.store)
     async with running(kit) as kit:
         acme = await sign_up(kit.client, "acme")
-        store.faults["scan event_arrivals/{tenant}_{env}/hours"] = StoreTimeout("memory: slow")
+        store.faults["get event_arrivals/{tenant}_{env}/days"] = StoreTimeout("memory: slow")
         found = await row(kit, acme.tenant_id)
         assert (found["verdict"], found["freshness"]["reason"]) == ("unknown", "read_timeout")
         assert found["events_24h"] is None
@@ -234,7 +234,7 @@ async def test_a_page_costs_no_more_documents_than_its_rows(kit: MemoryKit) -> N
     kit.store.scan = counted
     await kit.client.get(PATH, params={"limit": 5}, headers=KEY)
     assert calls.count(("onboarding_progress", 6)) == 1
-    assert len(calls) == 6
+    assert len(calls) == 1
 
 
 async def test_the_key_is_never_logged(kit: MemoryKit, acme: Login, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engines.common.documents import Scope, StoreTimeout, StoreUnavailable, Write
+from engines.logging.arrival_days import Recent
 from engines.logging.arrivals import HOURS, Arrivals, Counts
 from engines.logging.events import EventPipeline
 from engines.nexus.backends.sink import Envelope
@@ -61,7 +62,7 @@ async def test_many_events_are_one_write_per_tenant_env_and_hour(
     many = [accepted(now)] * 3 + [accepted(now, **FLAGGED), accepted(before), accepted(now, env="prod")]
     await counter.record([*many, accepted(now, tenantId="t_globex", train_ok=False)])
     [batch] = store.batches
-    assert len(batch) == 4
+    assert len(batch) == 8  # each hour and its day
     [hour] = [f for f in await stored_fields(store, HOURS) if f["start"] == now]
     del hour["start"], hour["tenant_id"], hour["env"]
     assert hour == {"m00_total": 4, "m00_trainable": 3, "m00_flagged": 1}
@@ -116,7 +117,7 @@ async def test_a_burst_is_one_write(store: CountingStore, clock: MovableClock) -
             await asyncio.sleep(0)
     assert store.batches == []
     await asyncio.sleep(0.2)
-    assert [len(batch) for batch in store.batches] == [1]
+    assert [len(batch) for batch in store.batches] == [2]
     assert (await counter.reads.totals(ACME)).total == 500
     counter.add(accepted(clock.now))
     await counter.close()
@@ -165,3 +166,20 @@ async def test_shutdown_writes_what_waits() -> None:
         acme = await sign_up(kit.client, "acme")
         await send_pageview(kit.client, acme)
     assert (await kit.services.arrivals.reads.totals(Scope(acme.tenant_id, "dev"))).total == 1
+
+
+async def test_the_last_day_of_a_row_crosses_midnight_and_forgets_the_hour_before(
+    store: CountingStore, clock: MovableClock
+) -> None:
+    counter = Arrivals(store, clock)
+    noon = clock.now
+    for hours, trainable in ((-25, True), (-23, True), (-13, False), (0, True)):
+        at = noon + timedelta(hours=hours, minutes=7)
+        await counter.record([accepted(at, train_ok=trainable)])
+    clock.advance(minutes=10)
+    assert await counter.recent.recent(ACME) == Recent(noon + timedelta(minutes=7), total=3, trainable=2)
+    assert await counter.recent.recent(Scope("t_other", "dev")) == Recent()
+    clock.advance(days=1)
+    assert await counter.recent.recent(ACME) == Recent(noon + timedelta(minutes=7))
+    clock.advance(days=1)
+    assert await counter.recent.recent(ACME) == Recent()
