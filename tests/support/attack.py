@@ -45,7 +45,7 @@ BODIES: dict[str, dict[str, Any]] = {
 PLAIN_QUERY = {"window_days", "limit", "offset", "status", "level", "scope", "group_by", "tenant_id", "env"}
 """Query parameters that name nothing of a tenant, or that the attacks set on their own."""
 
-PLAIN_VALUES = {"action": "dangerous_tool_use"}
+PLAIN_VALUES = {"action": "dangerous_tool_use", "state": "complete", "search": "t_", "cursor": "0"}
 
 VIEWER_MAY = {
     "POST /strategy-locks",
