@@ -11,6 +11,7 @@ from tests.support.app import Login, MemoryKit, running, sign_up  # noqa: E402 -
 STACKS = ("e2e", "docs")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Among several workers a file's tests stay together, as their containers do; so do all with a stack."""
     for item in items:
