@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
+from engines.common.tracing import background
+
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
@@ -27,7 +29,7 @@ class SharedReads(Generic[Key, Value]):
         """What a read that begins from now on finds. Raises what it raises."""
         task = self._next.get(key)
         if task is None:
-            task = self._next[key] = asyncio.create_task(self._begin(key, self._under_way.get(key)))
+            task = self._next[key] = background(self._begin(key, self._under_way.get(key)))
         # A caller that leaves takes the read from nobody.
         return await asyncio.shield(task)
 

@@ -65,7 +65,7 @@ def test_budget_summaries_offer_no_writer() -> None:
 
 
 def test_the_dashboard_cannot_be_given_another_part_later() -> None:
-    parameters = DashboardReads.__dataclass_params__  # type: ignore[attr-defined]
+    parameters = DashboardReads.__dataclass_params__  # type: ignore[attr-defined]  # no stub has it
     assert parameters.frozen is True
     assert len(fields(DashboardReads)) == len(inspect.signature(DashboardReads).parameters)
 

@@ -50,7 +50,7 @@ def test_refunds_draw_no_bar_to_the_left() -> None:
     grouped = {"a": GroupSum(cost=-5, count=1), "b": GroupSum(cost=1, count=1)}
     found = shares(BudgetSummary(window_days=7, total_cost=-4, total_events=2, grouped=grouped))
     assert found is not None
-    assert [(s.name, s.length, s.share) for s in found.shown] == [("b", 20.0, "–"), ("a", 0.0, "–")]  # noqa: RUF001
+    assert [(s.name, s.length, s.share) for s in found.shown] == [("b", 20.0, "–"), ("a", 0.0, "–")]  # noqa: RUF001 - as shown
 
 
 def test_gauges_put_breaches_first_and_take_the_higher_floor() -> None:

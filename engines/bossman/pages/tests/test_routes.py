@@ -124,7 +124,7 @@ async def test_what_breaks_inside_is_a_page_without_a_trace(
     kit: MemoryKit, browser: httpx.AsyncClient, acme: Login
 ) -> None:
     hold(browser, acme.token)
-    kit.services.dashboard = None  # type: ignore[assignment]
+    kit.services.dashboard = None  # type: ignore[assignment]  # broken on purpose
     answer = await browser.get(HOME)
     assert (answer.status_code, answer.headers["content-type"][:9]) == (500, "text/html")
     assert "Traceback" not in answer.text
