@@ -18,8 +18,9 @@ from engines.nexus.backends import get_backend
 from engines.nexus.backends.sink import Envelope
 from tests.contracts.event_sink import EXACT, envelope
 from tests.support.app import settings
+from tests.support.bigquery import bigquery_stand_in, client_of
 from tests.support.docker import ROOT
-from tests.support.object_stores import bigquery_stand_in, cloud_storage
+from tests.support.object_stores import cloud_storage
 
 DOCUMENT = (ROOT / "docs/infra/SINKS.md").read_text()
 [DUCKDB] = re.findall(r"^```sql\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
@@ -55,12 +56,8 @@ def download(url: str, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def warehouse() -> Iterator[bigquery.Client]:
-    with bigquery_stand_in() as url:
-        anonymous = AnonymousCredentials()  # type: ignore[no-untyped-call]
-        client = bigquery.Client("northstar-local", anonymous, client_options={"api_endpoint": url})
-        client.create_dataset("nexus_events", exists_ok=True)
+    with bigquery_stand_in() as running, client_of(running.url) as client:
         yield client
-        client.close()  # type: ignore[no-untyped-call]
 
 
 def test_duckdb_reads_the_files_with_the_documented_query(

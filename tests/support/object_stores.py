@@ -43,15 +43,6 @@ def s3(keys: dict[str, str] = KEYS) -> Iterator[ObjectStore]:
 
 
 @contextmanager
-def bigquery_stand_in() -> Iterator[str]:
-    """The URL of a BigQuery stand-in of its own; its project is ``northstar-local``."""
-    variables = {"GOOGLE_CLOUD_PROJECT": "northstar-local"}
-    path = "/bigquery/v2/projects/northstar-local/datasets"
-    with _running("bigquery", 9050, "/data", path, variables) as warehouse:
-        yield warehouse.url
-
-
-@contextmanager
 def _running(
     service: str, port: int, data: str, path: str, variables: dict[str, str]
 ) -> Iterator[ObjectStore]:
