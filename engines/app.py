@@ -62,6 +62,7 @@ from engines.temperature import routes as temperature_routes
 from engines.temperature.service import TemperatureService
 
 ROUTES = (
+    analytics_routes,
     identity_routes,
     privacy_routes,
     strategy_lock_routes,
@@ -70,7 +71,6 @@ ROUTES = (
     kpi_routes,
     budget_routes,
     kill_switch_routes,
-    analytics_routes,
     analytics_config_routes,
     seo_routes,
     bossman_routes,
@@ -78,6 +78,7 @@ ROUTES = (
     onboarding_routes,
     page_routes,
 )
+"""Tried in this order for each request, so that what comes most often comes first."""
 
 VERSION = "0.1.0"
 """Of these engines, as in pyproject.toml."""

@@ -17,12 +17,12 @@ from engines.common.identity import RequestContext, check_body_scope
 router = APIRouter(prefix="/tenants/{tenant_id}/analytics/config", tags=["analytics"])
 
 
-def _service(request: Request) -> AnalyticsConfigService:
+async def _service(request: Request) -> AnalyticsConfigService:
     service: AnalyticsConfigService = request.app.state.services.analytics_configs
     return service
 
 
-def _member_of_path(tenant_id: str, context: Member, env: str | None = None) -> RequestContext:
+async def _member_of_path(tenant_id: str, context: Member, env: str | None = None) -> RequestContext:
     """The context, which the path and the query must agree with."""
     check_body_scope(context, tenant_id, env)
     return context

@@ -14,7 +14,7 @@ from engines.logging.events import PipelineResult
 router = APIRouter(prefix="/analytics/events", tags=["analytics"])
 
 
-def _service(request: Request) -> AnalyticsService:
+async def _service(request: Request) -> AnalyticsService:
     service: AnalyticsService = request.app.state.services.analytics
     return service
 

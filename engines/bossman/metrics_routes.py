@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 router = APIRouter(tags=["health"])
 
 
-def _metrics(request: Request) -> Metrics:
+async def _metrics(request: Request) -> Metrics:
     found: Metrics = request.app.state.services.metrics
     return found
 

@@ -17,7 +17,7 @@ router = APIRouter(tags=["bossman"])
 DEFAULT_SURFACE = "squared"
 
 
-def _reads(request: Request) -> DashboardReads:
+async def _reads(request: Request) -> DashboardReads:
     reads: DashboardReads = request.app.state.services.dashboard
     return reads
 

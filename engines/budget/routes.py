@@ -20,7 +20,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _service(request: Request) -> BudgetService:
+async def _service(request: Request) -> BudgetService:
     service: BudgetService = request.app.state.services.budget
     return service
 

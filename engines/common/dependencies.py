@@ -27,7 +27,7 @@ class TokenVerifier(Protocol):
         ...
 
 
-def _verified(request: Request) -> AuthContext | None:
+async def _verified(request: Request) -> AuthContext | None:
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     if scheme.lower() != "bearer" or not token:
         return None
@@ -57,7 +57,7 @@ async def _json_object(request: Request) -> Mapping[str, Any]:
 CurrentContext = Annotated[RequestContext, Depends(_context)]
 
 
-def _required(auth: OptionalAuth, _: Annotated[object, Depends(bearer_scheme)]) -> AuthContext:
+async def _required(auth: OptionalAuth, _: Annotated[object, Depends(bearer_scheme)]) -> AuthContext:
     if auth is None:
         raise Unauthorized("missing bearer token")
     return auth
@@ -79,7 +79,7 @@ class _HasRole:
     def __init__(self, *allowed: str) -> None:
         self._allowed = allowed
 
-    def __call__(self, context: CurrentContext, auth: CurrentAuth) -> RequestContext:
+    async def __call__(self, context: CurrentContext, auth: CurrentAuth) -> RequestContext:
         require_role(context, auth, *self._allowed)
         return context
 

@@ -33,7 +33,7 @@ AUDITED: Responses = {
 }
 
 
-def _service(request: Request) -> FirearmsService:
+async def _service(request: Request) -> FirearmsService:
     service: FirearmsService = request.app.state.services.firearms
     return service
 

@@ -14,12 +14,12 @@ from engines.identity.service import IdentityService
 router = APIRouter(prefix="/auth", tags=["auth"])
 
 
-def _service(request: Request) -> IdentityService:
+async def _service(request: Request) -> IdentityService:
     service: IdentityService = request.app.state.services.identity
     return service
 
 
-def _system_key(request: Request) -> SecretStr | None:
+async def _system_key(request: Request) -> SecretStr | None:
     key: SecretStr | None = request.app.state.services.settings.system_bootstrap_key
     return key
 

@@ -15,7 +15,7 @@ LOCKED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _service(request: Request) -> KillSwitchService:
+async def _service(request: Request) -> KillSwitchService:
     service: KillSwitchService = request.app.state.services.kill_switches
     return service
 

@@ -19,7 +19,7 @@ DEFINITION_REFUSALS: Responses = {
 CORRIDOR_REFUSALS: Responses = DEFINITION_REFUSALS | {409: {"description": "No strategy lock allows it"}}
 
 
-def _service(request: Request) -> KpiService:
+async def _service(request: Request) -> KpiService:
     service: KpiService = request.app.state.services.kpi
     return service
 

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/privacy/train-prefs", tags=["privacy"])
 WRITERS = ("owner", "admin", "member")
 
 
-def _service(request: Request) -> PrivacyService:
+async def _service(request: Request) -> PrivacyService:
     service: PrivacyService = request.app.state.services.privacy
     return service
 

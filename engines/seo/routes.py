@@ -13,7 +13,7 @@ from engines.seo.service import SeoService
 router = APIRouter(prefix="/seo/pages", tags=["seo"])
 
 
-def _service(request: Request) -> SeoService:
+async def _service(request: Request) -> SeoService:
     service: SeoService = request.app.state.services.seo
     return service
 

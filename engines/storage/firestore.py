@@ -38,7 +38,9 @@ from engines.common.documents import (
 )
 from engines.common.storable import NotStorable, check_storable
 from engines.storage.changes import Changes
+from engines.storage.firestore_bulk import document_name
 from engines.storage.firestore_client import DENIED, TIMED_OUT, UNREACHABLE, cause
+from engines.storage.firestore_creates import Creates
 
 CALL_SECONDS = 3.0
 """Longest time of one call, all its round trips included."""
@@ -67,6 +69,7 @@ class FirestoreDocumentStore:
     def __init__(self, client: firestore.AsyncClient) -> None:
         self._client = client
         self._changes = Changes()
+        self._creates = Creates(client, CALL_SECONDS)
 
     def changes(self, address: Address, scope: Scope) -> int:
         """See DocumentStore.changes."""
@@ -83,8 +86,13 @@ class FirestoreDocumentStore:
         return _document(snapshot) if snapshot.exists and owns(scope, _fields(snapshot)) else None
 
     async def put(self, write: Write) -> None:
-        """See DocumentStore.put."""
-        await self.put_all([write])
+        """See DocumentStore.put. A create goes along with others that come at the same time."""
+        if not write.create:
+            await self.put_all([write])
+            return
+        with self._changes.counted([(write.address, write.scope)]):
+            async with _translated():
+                await self._create(write)
 
     async def put_all(self, writes: Sequence[Write]) -> None:
         """See DocumentStore.put_all."""
@@ -163,6 +171,15 @@ class FirestoreDocumentStore:
 
     async def close(self) -> None:
         """Leaves the client open: it is the caller's."""
+
+    async def _create(self, write: Write) -> None:
+        fields = write.fields | scope_fields(write.scope)
+        check_storable(fields)
+        name = document_name(self._client, *document_path(write.address, write.scope, write.key))
+        try:
+            await self._creates.create(name, fields, STORED_AT)
+        except exceptions.AlreadyExists:
+            raise KeyTaken("firestore: the id is taken") from None
 
     async def _commit_all(self, writes: Sequence[Write], bound: float) -> None:
         batch = self._client.batch()

@@ -49,6 +49,9 @@ def open_client(project: str, emulator_host: str | None) -> firestore.AsyncClien
     transport = FirestoreGrpcAsyncIOTransport(host=emulator_host, channel=channel)
     # The SDK has no public way to pass a channel; this is the attribute its own property fills.
     client._firestore_api_internal = FirestoreAsyncClient(transport=transport)
+    # With it the SDK calls as an administrator: the emulator takes a bulk write from nobody else. The SDK
+    # reads it from the environment, here the settings say it.
+    client._emulator_host = emulator_host
     return client
 
 

@@ -26,7 +26,7 @@ AUDITED: Responses = {
 }
 
 
-def _service(request: Request) -> StrategyLockService:
+async def _service(request: Request) -> StrategyLockService:
     service: StrategyLockService = request.app.state.services.strategy_locks
     return service
 

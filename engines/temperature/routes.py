@@ -30,12 +30,12 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _service(request: Request) -> TemperatureService:
+async def _service(request: Request) -> TemperatureService:
     service: TemperatureService = request.app.state.services.temperature
     return service
 
 
-def of_token(context: CurrentContext, auth: CurrentAuth) -> RequestContext:
+async def of_token(context: CurrentContext, auth: CurrentAuth) -> RequestContext:
     """The context, once the token names its tenant; these routes have their own words for it."""
     if context.tenant_id not in auth.tenant_ids:
         raise Forbidden("tenant mismatch")

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import grpc
 from google.api_core import exceptions
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
@@ -20,7 +19,6 @@ from google.cloud.firestore_v1.field_path import FieldPath
 
 from engines.common.storable import NotStorable, check_storable
 from engines.dataset.events.schemas import DatasetEvent
-from engines.nexus.backends import firestore_request
 from engines.nexus.backends.sink import (
     UNDATED,
     Envelope,
@@ -32,6 +30,7 @@ from engines.nexus.backends.sink import (
     SinkRetryable,
     WriteReceipt,
 )
+from engines.storage import firestore_bulk
 from engines.storage.firestore_client import DENIED, TIMED_OUT, UNREACHABLE, cause
 
 WRITE_SECONDS = 4.0
@@ -39,18 +38,7 @@ READ_SECONDS = 2.0
 PAGE = 500
 COLLECTION = "nexus_events_{tenant}"
 
-REQUEST_WRITES = 500
-REQUEST_BYTES = 8_000_000
-"""Firestore takes 10 MiB in one request; the rest is room for its envelope."""
-LARGE_BYTES = 900_000
-"""An event this large may be over the limit of a document, so it goes alone and refuses no other."""
-
-_STAND_IN_ADMIN = ("authorization", "Bearer owner")
-"""Google's emulator takes a bulk write from an administrator alone; in the cloud IAM decides."""
-
 MALFORMED = "the event is too large or malformed"
-
-_ALREADY_EXISTS = grpc.StatusCode.ALREADY_EXISTS.value[0]
 
 
 class _Create(NamedTuple):
@@ -83,7 +71,7 @@ class FirestoreSink:
             except NotStorable as error:
                 receipts[place] = self._refused(envelope, str(error))
         async with self._translated(WRITE_SECONDS):
-            for sent in await asyncio.gather(*(self._send(request) for request in _requests(creates))):
+            for sent in await asyncio.gather(*map(self._send, firestore_bulk.requests(creates))):
                 receipts |= sent
         return [receipts[place] for place in range(len(batch))]
 
@@ -129,32 +117,30 @@ class FirestoreSink:
 
     def _encoded(self, envelope: Envelope) -> Any:
         collection = COLLECTION.format(tenant=envelope.event.tenantId)
-        path = f"{self._client._database_string}/documents/{collection}/{envelope.event_id}"
-        return firestore_request.create(path, _fields(envelope))
+        name = firestore_bulk.document_name(self._client, collection, envelope.event_id)
+        return firestore_bulk.create(name, _fields(envelope))
 
     async def _send(self, creates: list[_Create]) -> dict[int, WriteReceipt]:
         """One bulk write: the only request that is not atomic, so each event gets its own answer."""
-        request = firestore_request.bulk(self._client._database_string, [create.write for create in creates])
-        metadata = [*self._client._rpc_metadata, *([_STAND_IN_ADMIN] if self._stand_in else [])]
-        call = self._client._firestore_api.batch_write
         try:
-            answer = await call(request=request, metadata=metadata, retry=None, timeout=WRITE_SECONDS)
+            statuses = await firestore_bulk.send(
+                self._client, [create.write for create in creates], WRITE_SECONDS
+            )
         except (exceptions.InvalidArgument, exceptions.MethodNotImplemented):
             # One malformed event, or the same id twice, fails the request as a whole.
             singly = await asyncio.gather(*(self._create(create.envelope) for create in creates))
             return {create.place: receipt for create, receipt in zip(creates, singly, strict=True)}
         return {
-            create.place: self._receipt(create.envelope, status)
-            for create, status in zip(creates, answer.status, strict=True)
+            create.place: self._receipt(create.envelope, firestore_bulk.error_of(status))
+            for create, status in zip(creates, statuses, strict=True)
         }
 
-    def _receipt(self, envelope: Envelope, status: Any) -> WriteReceipt:
+    def _receipt(self, envelope: Envelope, error: exceptions.GoogleAPICallError | None) -> WriteReceipt:
         """The receipt for one status of a bulk write. Raises as a single create would."""
-        if status.code == 0:
+        if error is None:
             return WriteReceipt(envelope.event_id, "stored")
-        if status.code == _ALREADY_EXISTS:
+        if isinstance(error, exceptions.AlreadyExists):
             return WriteReceipt(envelope.event_id, "duplicate")
-        error = _status_error(status.code)
         if isinstance(error, exceptions.InvalidArgument):
             return self._refused(envelope, MALFORMED)
         raise error
@@ -188,31 +174,6 @@ class FirestoreSink:
             raise SinkRetryable(self._target, cause(error), _reason(error)) from error
         except exceptions.GoogleAPICallError as error:
             raise SinkError(self._target, cause(error)) from error
-
-
-def _requests(creates: Sequence[_Create]) -> list[list[_Create]]:
-    """The creates cut into requests of a size that Firestore takes."""
-    requests: list[list[_Create]] = []
-    room, places = 0, 0
-    for create in creates:
-        size = create.write.ByteSize()
-        if size > LARGE_BYTES:
-            requests.append([create])
-            room = 0
-            continue
-        if size > room or places == 0:
-            requests.append([])
-            room, places = REQUEST_BYTES, REQUEST_WRITES
-        requests[-1].append(create)
-        room, places = room - size, places - 1
-    return requests
-
-
-def _status_error(number: int) -> exceptions.GoogleAPICallError:
-    codes = {code.value[0]: code for code in grpc.StatusCode}
-    code = codes.get(number, grpc.StatusCode.UNKNOWN)
-    error: exceptions.GoogleAPICallError = exceptions.from_grpc_status(code, "")  # type: ignore[no-untyped-call]
-    return error
 
 
 def _reason(error: BaseException) -> FailureReason:

@@ -188,10 +188,10 @@ async def test_the_surface_is_required(kit: MemoryKit, owner: Login, path: str) 
     assert answer.status_code == 422
 
 
-def test_a_token_without_the_tenant_has_its_own_words_here() -> None:
+async def test_a_token_without_the_tenant_has_its_own_words_here() -> None:
     context = RequestContext(tenant_id="t_acme", env="dev")
     with pytest.raises(Forbidden) as caught:
-        of_token(context, AuthContext(user_id="u_1", tenant_ids=["t_globex"]))
+        await of_token(context, AuthContext(user_id="u_1", tenant_ids=["t_globex"]))
     assert caught.value.detail == "tenant mismatch"
 
 
