@@ -29,14 +29,20 @@ from engines.common.documents import SYSTEM, Scope
 from engines.firearms.models import Licence
 from engines.firearms.rules import DANGEROUS_ACTIONS
 from engines.identity.models import Tenant
-from engines.kill_switch.models import KillSwitch
+from engines.kill_switch.models import ONLY_KEY, KillSwitch
 from engines.kpi.models import KpiCorridor, KpiDefinition
 from engines.nexus.backends.sink import SinkReads
 from engines.nexus.delivery.state import DeliveryReads, Undelivered
 from engines.privacy.models import TrainingPreference
 from engines.seo.models import PageSeoConfig
 from engines.strategy_lock.models import StrategyLock
-from engines.temperature.models import CeilingConfig, FloorConfig, TemperatureSnapshot, TemperatureWeights
+from engines.temperature.models import (
+    CeilingConfig,
+    FloorConfig,
+    TemperatureSnapshot,
+    TemperatureWeights,
+    surface_key,
+)
 
 RECENT_SNAPSHOTS = 5
 RECENT_LOCKS = 10
@@ -77,12 +83,12 @@ async def tenant(reads: DashboardReads, scope: Scope) -> Read[Tenant | None]:
 
 async def temperature(reads: DashboardReads, scope: Scope, surface: str) -> Read[TemperatureSection]:
     """Newest snapshots and the three configurations of the surface."""
-    of_surface = {"surface": surface}
+    key = surface_key(surface)
     snapshots, floors, ceilings, weights = await asyncio.gather(
-        reads.snapshots.find(scope, of_surface, order_by="-created_at", limit=RECENT_SNAPSHOTS),
-        first(reads.floors, scope, of_surface),
-        first(reads.ceilings, scope, of_surface),
-        first(reads.weights, scope, of_surface),
+        reads.snapshots.find(scope, {"surface": surface}, order_by="-created_at", limit=RECENT_SNAPSHOTS),
+        reads.floors.get(scope, key),
+        reads.ceilings.get(scope, key),
+        reads.weights.get(scope, key),
     )
     recent = [stored.record for stored in snapshots]
     config = TemperatureConfig(
@@ -174,8 +180,8 @@ async def training_prefs(reads: DashboardReads, scope: Scope) -> Read[list[Train
 
 async def kill_switch(reads: DashboardReads, scope: Scope) -> Read[KillSwitch | None]:
     """The switch, or None when it was never set."""
-    found = await reads.kill_switches.find(scope, limit=1)
-    return Read(found[0].record if found else None, newest(found))
+    found = await reads.kill_switches.get(scope, ONLY_KEY)
+    return Read(found.record if found else None, newest([found]))
 
 
 async def events(reads: DashboardReads, scope: Scope) -> Read[datetime | None]:

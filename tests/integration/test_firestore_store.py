@@ -41,12 +41,18 @@ class TestFirestoreDocumentStore(DocumentStoreContract):
         twice = store.put(Write(address, scope, "fits-7", {"text": "again"}, create=True))
         answers = await asyncio.gather(*creates, twice, return_exceptions=True)
         outcomes = dict(zip([*texts, "twice"], map(type, answers), strict=True))
-        assert {key for key, kind in outcomes.items() if kind is KeyTaken} == {"taken", "twice"}
+        taken = {key for key, kind in outcomes.items() if kind is KeyTaken}
+        assert taken - {"fits-7", "twice"} == {"taken"}
+        assert len(taken) == 2, "of two creates of one document one is told that it came too late"
         assert {key for key, kind in outcomes.items() if kind is StoreRefused} == {"large"}
-        assert await store.count(address, scope, {"text": "x"}) == 1_200
         stored = await store.get(address, scope, "fits-7")
         assert stored is not None
-        assert stored.fields == {"text": "x", "tenant_id": "t_a", "env": "dev"}
+        assert stored.fields == {
+            "text": "x" if "twice" in taken else "again",
+            "tenant_id": "t_a",
+            "env": "dev",
+        }
+        assert await store.count(address, scope) == 1_201
 
     async def test_a_create_has_the_servers_time(self, store: DocumentStore, address: Address) -> None:
         scope = Scope("t_a", "dev")

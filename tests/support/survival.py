@@ -16,7 +16,9 @@ from tests.support.docker import OUTPUT
 from tests.support.far_ends import FarEnd
 
 PER_SECOND = 100
-BEFORE_SECONDS = AFTER_SECONDS = 2.0
+STORED_BEFORE = 120
+STORED_BEFORE_SECONDS = 30.0
+AFTER_SECONDS = 2.0
 DRAIN_SECONDS = 60.0
 LOOK_SECONDS = 0.5
 
@@ -87,7 +89,7 @@ async def outage(
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(steadily(ports, pageview(login), PER_SECOND, stop, tally))
         tasks.create_task(_look_on(urls[-1], login, watch, stop))
-        await asyncio.sleep(BEFORE_SECONDS)
+        await _until_stored(tally)
         await asyncio.to_thread(far_end.away)
         await asyncio.sleep(seconds / 2)
         if midway:
@@ -104,6 +106,14 @@ async def outage(
         read = Counter([envelope.event_id async for envelope in sink.scan(login.tenant_id, "dev")])
     raw = Counter(await far_end.raw_ids(login.tenant_id))
     return Outcome(tally, watch, drained, read, raw)
+
+
+async def _until_stored(tally: Tally) -> None:
+    """Wait until the sink has taken enough for its loss to show, however busy the machine is."""
+    until = time.monotonic() + STORED_BEFORE_SECONDS
+    while tally.durable_in("sink") < STORED_BEFORE:
+        assert time.monotonic() < until, f"only {tally.durable_in('sink')} events reached the sink"
+        await asyncio.sleep(0.1)
 
 
 async def _look_on(url: str, login: Login, watch: Watch, stop: asyncio.Event) -> None:

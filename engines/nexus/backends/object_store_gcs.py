@@ -117,12 +117,16 @@ class GcsBucket:
 def open_gcs(address: BucketAddress, target: str, project: str | None, emulator: str | None) -> GcsBucket:
     """Open the bucket; at ``emulator`` (a URL) when one is given. Nothing is sent yet."""
     if emulator is None:
-        return GcsBucket(Client(project=project), address.bucket, target)
-    client = Client(
-        project=project or "local",
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-        client_options={"api_endpoint": emulator},
-    )
+        client = Client(project=project)
+    else:
+        client = Client(
+            project=project or "local",
+            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+            client_options={"api_endpoint": emulator},
+        )
+    # The SDK would ask for the bucket's own record in threads of its own, for traces that nobody reads: it
+    # takes a right that a sink does not need, and is tried again for two minutes when the bucket is away.
+    client._bucket_metadata_cache = None
     return GcsBucket(client, address.bucket, target)
 
 
