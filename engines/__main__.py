@@ -7,6 +7,7 @@ import uvicorn
 from engines.app import create_app
 from engines.common import logs
 from engines.config.runtime_config import SettingsError, load_settings
+from engines.storage.google_credentials import require_google_credentials
 
 HOST = "0.0.0.0"
 """Inside a container; the stack publishes it on loopback only."""
@@ -19,7 +20,9 @@ def main(host: str = HOST, port: int = PORT) -> int:
     """Serve until stopped; refuse to start on unusable settings, naming the variable."""
     logs.configure()
     try:
-        app = create_app(load_settings())
+        settings = load_settings()
+        require_google_credentials(settings)
+        app = create_app(settings)
     except SettingsError as error:
         print(f"refusing to start:\n{error}", file=sys.stderr)  # noqa: T201 - the operator's one message
         return CONFIGURATION_ERROR

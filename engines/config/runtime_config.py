@@ -221,6 +221,16 @@ class Settings(BaseSettings):
         return "firestore" in (self.nexus_backend, *self.state_backends.values())
 
     @property
+    def needs_google_cloud(self) -> bool:
+        """Whether anything is kept in Google's own cloud, and not in a stand-in or elsewhere."""
+        in_a_bucket = self.nexus_backend == "object_store" and str(self.datasets_bucket).startswith("gs://")
+        return (
+            (self.needs_firestore and self.firestore_emulator_host is None)
+            or (self.nexus_backend == "bigquery" and self.bigquery_emulator_host is None)
+            or (in_a_bucket and self.storage_emulator_host is None)
+        )
+
+    @property
     def state_backends(self) -> dict[StateSelector, str]:
         """What each selector of a state store asks for."""
         return {selector: getattr(self, f"{selector}_backend") for selector in STATE_SELECTORS}

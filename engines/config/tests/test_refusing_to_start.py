@@ -24,6 +24,10 @@ def start(**environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+CLOUD = {"AUTH_JWT_SIGNING": SECRET, "GCP_PROJECT_ID": "p", "GOOGLE_APPLICATION_CREDENTIALS": "/no/key.json"}
+NO_KEY = "GOOGLE_APPLICATION_CREDENTIALS names no usable key file"
+
+
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
@@ -31,8 +35,19 @@ def start(**environment: str) -> subprocess.CompletedProcess[str]:
         ({"AUTH_JWT_SIGNING": SECRET}, "GCP_PROJECT_ID (or GCP_PROJECT) is not set"),
         ({"AUTH_JWT_SIGNING": SECRET, "NEXUS_BACKEND": "memory"}, "NEXUS_BACKEND=memory is not allowed"),
         ({"AUTH_JWT_SIGNING": SECRET, "NEXUS_BACKEND": " noop"}, "unsupported NEXUS_BACKEND= noop"),
+        (CLOUD, NO_KEY),
+        (CLOUD | {"NEXUS_BACKEND": "bigquery"}, NO_KEY),
+        (CLOUD | {"NEXUS_BACKEND": "object_store", "DATASETS_BUCKET": "gs://datasets"}, NO_KEY),
     ],
-    ids=["no_secret", "no_project", "memory_sink", "untrimmed_sink"],
+    ids=[
+        "no_secret",
+        "no_project",
+        "memory_sink",
+        "untrimmed_sink",
+        "no_key",
+        "no_key_bigquery",
+        "no_key_gs",
+    ],
 )
 def test_bad_settings_exit_78_with_the_variable_and_no_traceback(
     environment: dict[str, str], message: str
