@@ -106,9 +106,9 @@ async def budget(
     reads: DashboardReads, scope: Scope, surface: str, window_days: int
 ) -> Read[tuple[BudgetSection, Cogs | None]]:
     """Summaries of the surface in the window, and the cost of goods of all surfaces."""
-    # The longest window any summary has: what is newest in it counts as the newest.
-    windows = (window_days, COGS_WINDOW_DAYS, MAX_WINDOW_DAYS)
-    usage = await reads.budget.usage(scope, None, windows)
+    # What is newest in the longest window that any summary has counts as the newest.
+    windows = (window_days, COGS_WINDOW_DAYS)
+    usage = await reads.budget.usage(scope, None, windows, newest_days=MAX_WINDOW_DAYS)
     totals = usage.totals(window_days, surface)
     by_provider, by_model, by_tool_type = (totals.summary(name) for name in BUDGET_GROUPS)
     section = BudgetSection(by_provider=by_provider, by_model=by_model, by_tool_type=by_tool_type)

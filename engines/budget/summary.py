@@ -127,8 +127,10 @@ class BudgetSummaries:
         """How often this process recorded usage in the scope."""
         return self._rollups(DAYS).changes(scope)
 
-    async def usage(self, scope: Scope, surface: str | None, windows_days: Sequence[int]) -> Usage:
-        """What sums of the windows need, each collection read once."""
+    async def usage(
+        self, scope: Scope, surface: str | None, windows_days: Sequence[int], newest_days: int = 0
+    ) -> Usage:
+        """What sums of the windows need, each collection read once; ``newest`` looks back ``newest_days``."""
         now = self._clock()
         parts: dict[Address, Part] = {}
         for part in chain(*(cover(now - timedelta(days=days), now) for days in windows_days)):
@@ -136,7 +138,8 @@ class BudgetSummaries:
             start, end = min(part.start, widest.start), max(part.end, widest.end)
             parts[part.address] = replace(widest, start=start, end=end)
         # Today's roll-up counts as the newest also in the day's first hour, of which no sum needs it.
-        parts[DAYS] = replace(parts[DAYS], end=now + TICK)
+        since = min(parts[DAYS].start, now - timedelta(days=newest_days))
+        parts[DAYS] = replace(parts[DAYS], start=since, end=now + TICK)
         read = await asyncio.gather(*(self._read(scope, surface, part) for part in parts.values()))
         return Usage(scope, now, dict(zip(parts, read, strict=True)))
 
