@@ -97,6 +97,7 @@ async def _row(reads: OverviewReads, progress: Progress, base: str) -> TenantPro
         tenant_id=progress.tenant_id,
         env=progress.env,
         name=progress.name,
+        rehearsal=progress.rehearsal,
         state=progress.state,
         milestones={milestone: progress.reached.get(milestone) for milestone in MILESTONES},
         at_the_latest=progress.backfilled,

@@ -23,6 +23,7 @@ class TenantProgress(BaseModel):
     tenant_id: str
     env: str
     name: str
+    rehearsal: bool
     state: State
     milestones: dict[Milestone, datetime | None]
     at_the_latest: bool

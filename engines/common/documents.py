@@ -163,6 +163,12 @@ def scope_fields(scope: Scope) -> Fields:
     return {} if scope == SYSTEM else {"tenant_id": scope.tenant_id, "env": scope.env}
 
 
+def refuse_system(scope: Scope) -> None:
+    """Raise ValueError for the system's scope: its collections hold the records of all tenants."""
+    if scope == SYSTEM:
+        raise ValueError("the system's records are deleted one by one, never erased")
+
+
 def without_increments(fields: Fields) -> Fields:
     """The fields with the plain number of each Increment: what is checked before it is stored."""
     return {name: value.by if isinstance(value, Increment) else value for name, value in fields.items()}
@@ -253,4 +259,16 @@ class DocumentStore(Protocol):
 
     async def close(self) -> None:
         """Close connections; idempotent."""
+        ...
+
+
+class ErasableStore(DocumentStore, Protocol):
+    """A DocumentStore that can forget a scope: for an operator's command, not for a process that serves."""
+
+    async def erase(self, address: Address, scope: Scope) -> int:
+        """Delete the scope's own documents of the collection; returns how many there were.
+
+        Not atomic: when it raises, some may be gone already, and the same call deletes the rest. Raises
+        ValueError for the system's scope, which owns nothing alone.
+        """
         ...

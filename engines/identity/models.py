@@ -1,5 +1,6 @@
 """Users, tenants and memberships as they are stored."""
 
+import hashlib
 from datetime import datetime
 from typing import Literal
 from uuid import uuid4
@@ -62,6 +63,11 @@ class EmailReservation(BaseModel):
     """Says which user an e-mail address belongs to."""
 
     user_id: str
+
+
+def email_key(email: str) -> str:
+    """Key of an address's reservation."""
+    return hashlib.sha256(email.lower().encode()).hexdigest()
 
 
 class PublicUser(BaseModel):

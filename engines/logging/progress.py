@@ -51,6 +51,8 @@ class Progress(BaseModel):
     rank: str
     backfilled: bool = False
     """Made from records of a time before milestones were noted: its times are "at the latest"."""
+    rehearsal: bool = False
+    """The tenant is a rehearsal's, see ``rehearsal_mark``: nobody waits for its onboarding."""
 
     @classmethod
     def of(
@@ -61,6 +63,7 @@ class Progress(BaseModel):
         silent_since: datetime | None = None,
         *,
         backfilled: bool = False,
+        rehearsal: bool = False,
     ) -> "Progress":
         """Progress as the times say; ``reached`` holds at least one."""
         since = silent_since or reached.get("first_event") or min(reached.values())
@@ -75,6 +78,7 @@ class Progress(BaseModel):
             state=_state(reached),
             rank=f"{len(reached)}-{since:%Y%m%dT%H%M%S}-{scope.tenant_id}-{scope.env}",
             backfilled=backfilled,
+            rehearsal=rehearsal,
         )
 
     @property
@@ -91,7 +95,8 @@ class Progress(BaseModel):
         began = self.silent_since if "first_event" in self.reached else None
         newest = max((at for at in (newest_event, began) if at), default=self.silent_since)
         scope = Scope(self.tenant_id, self.env)
-        return Progress.of(scope, self.name, earliest, newest, backfilled=self.backfilled)
+        kept = {"backfilled": self.backfilled, "rehearsal": self.rehearsal}
+        return Progress.of(scope, self.name, earliest, newest, **kept)
 
 
 def searched(text: str) -> str:

@@ -33,6 +33,7 @@ from engines.common.documents import (
     collection_path,
     document_path,
     owns,
+    refuse_system,
     scope_fields,
     without_increments,
 )
@@ -163,6 +164,23 @@ class FirestoreDocumentStore:
         bound = CALL_SECONDS + len(also) / WRITES_PER_SECOND
         with self._changes.counted(places):
             return await self._until_unchanged(attempt, address.name, bound)
+
+    async def erase(self, address: Address, scope: Scope) -> int:
+        """See ErasableStore.erase."""
+        refuse_system(scope)
+        query = self._query(address, scope, None).limit(WRITES_PER_SECOND)
+        erased = 0
+        with self._changes.counted([(address, scope)]):
+            while True:
+                async with _translated(CALL_SECONDS + 1):
+                    page = await query.get(retry=None, timeout=CALL_SECONDS)
+                    batch = self._client.batch()
+                    for snapshot in page:
+                        batch.delete(snapshot.reference)
+                    await batch.commit(retry=None, timeout=CALL_SECONDS)
+                erased += len(page)
+                if len(page) < WRITES_PER_SECOND:
+                    return erased
 
     async def ping(self) -> None:
         """See DocumentStore.ping."""

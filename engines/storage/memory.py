@@ -22,6 +22,7 @@ from engines.common.documents import (
     collection_path,
     document_path,
     owns,
+    refuse_system,
     scope_fields,
     without_increments,
 )
@@ -110,6 +111,16 @@ class MemoryDocumentStore:
         fields = change(present.fields if present else None)
         await self.put_all([Write(address, scope, key, fields), *also])
         return fields
+
+    async def erase(self, address: Address, scope: Scope) -> int:
+        """See ErasableStore.erase."""
+        refuse_system(scope)
+        documents = self._documents(address, scope)
+        own = [name for name, document in documents.items() if owns(scope, document.fields)]
+        with self._changes.counted([(address, scope)]):
+            for name in own:
+                del documents[name]
+        return len(own)
 
     async def ping(self) -> None:
         """Always answers."""

@@ -16,6 +16,7 @@ from engines.common.documents import (
     Address,
     Document,
     DocumentStore,
+    ErasableStore,
     Fields,
     Increment,
     KeyTaken,
@@ -386,3 +387,18 @@ class DocumentStoreContract:
     async def test_a_delete_in_a_shared_collection_is_refused_in_code(self, address: Address) -> None:
         with pytest.raises(ValueError, match="scope alone"):
             Write(address, A, "x", {}, delete=True)
+
+    async def test_erase_forgets_the_scope_alone_and_may_be_repeated(
+        self, store: ErasableStore, address: Address
+    ) -> None:
+        await store.put_all([write(address, A, f"a{number}", create=True, n=number) for number in range(300)])
+        await store.put(write(address, B, "b", n=1))
+        await store.put(write(address, A_STAGING, "s", n=1))
+        assert [await store.erase(address, A) for _ in range(2)] == [300, 0]
+        assert [await store.count(address, scope) for scope in (A, B, A_STAGING)] == [0, 1, 1]
+
+    async def test_erase_of_the_systems_scope_is_refused_in_code(
+        self, store: ErasableStore, address: Address
+    ) -> None:
+        with pytest.raises(ValueError, match="one by one"):
+            await store.erase(address, SYSTEM)

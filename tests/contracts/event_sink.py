@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from engines.dataset.events.schemas import DatasetEvent
-from engines.nexus.backends.sink import Envelope, EventSink, SinkRetryable
+from engines.nexus.backends.sink import Envelope, ErasableSink, EventSink, SinkRetryable
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 ANSWER_SECONDS = 5.0
@@ -253,6 +253,18 @@ class EventSinkContract:
     async def test_close_repeats(self, sink: EventSink) -> None:
         await sink.close()
         await sink.close()
+
+    async def test_erase_forgets_one_tenant_in_every_env_and_may_be_repeated(
+        self, sink: ErasableSink, tenant: str
+    ) -> None:
+        other = f"{tenant}0"
+        kept = envelope(other, "e1")
+        await sink.write([envelope(tenant, "e1"), envelope(tenant, "e2", env="prod"), kept])
+        erased = await sink.erase(tenant)
+        assert (erased.removed, erased.left) == (2, 0)
+        assert [await stored(sink, tenant, env) for env in ("dev", "prod")] == [[], []]
+        assert await stored(sink, other) == [kept]
+        assert (await sink.erase(tenant)).removed == 0
 
 
 class RemoteSinkContract(EventSinkContract):

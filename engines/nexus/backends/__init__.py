@@ -10,10 +10,10 @@ from engines.nexus.backends.noop import NoopSink
 from engines.nexus.backends.object_store import ObjectStoreSink
 from engines.nexus.backends.object_store_gcs import open_gcs
 from engines.nexus.backends.object_store_s3 import S3Access, open_s3
-from engines.nexus.backends.sink import EventSink
+from engines.nexus.backends.sink import ErasableSink
 
 
-def get_backend(settings: Settings, firestore: AsyncClient | None) -> EventSink:
+def get_backend(settings: Settings, firestore: AsyncClient | None) -> ErasableSink:
     """The sink that NEXUS_BACKEND names; ``firestore`` is the process's client where it has one."""
     match settings.nexus_backend:
         case "firestore":

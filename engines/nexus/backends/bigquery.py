@@ -12,23 +12,34 @@ further back for it than they read: ``scan`` to ``since``, ``latest`` to the sta
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from itertools import chain
 from typing import Any, TypeVar, TypeVarTuple
 
-from google.api_core.exceptions import NotFound
+from google.api_core.exceptions import BadRequest, NotFound
 from google.cloud import bigquery
 from pydantic import ValidationError
 
 from engines.common.clock import Clock, utc_now
 from engines.common.storable import NotStorable
 from engines.nexus.backends.bigquery_client import BUSY, NO_RETRY, open_client, translated
-from engines.nexus.backends.bigquery_queries import BEGINNING, LATEST, LATEST_OF_ALL, SCAN, Pages, ask
+from engines.nexus.backends.bigquery_queries import (
+    BEGINNING,
+    COUNT,
+    DELETE,
+    LATEST,
+    LATEST_OF_ALL,
+    SCAN,
+    Pages,
+    ask,
+)
 from engines.nexus.backends.bigquery_rows import Row, requests_of, to_envelope, to_row
 from engines.nexus.backends.bigquery_table import EventTable
 from engines.nexus.backends.sink import (
     UNDATED,
     Envelope,
+    Erased,
     SinkDescription,
     SinkError,
     SinkPermanent,
@@ -115,6 +126,11 @@ class BigQuerySink:
             for row in page:
                 yield self._envelope(row)
 
+    async def erase(self, tenant_id: str) -> Erased:
+        """See ErasableSink.erase. BigQuery deletes no row that was streamed in the last 90 minutes or so."""
+        async with translated(self._target, 3 * READ_SECONDS):
+            return await self._call(self._erase, tenant_id)
+
     async def close(self) -> None:
         """Close the client and let go of its threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -172,6 +188,19 @@ class BigQuerySink:
         if row and row["found"] and row["newest"] is None:
             raise SinkError(self._target, UNDATED)
         return row["newest"] if row else None
+
+    def _erase(self, tenant_id: str) -> Erased:
+        before = self._rows_of(tenant_id)
+        if before:
+            # Rows in the streaming buffer make BigQuery refuse the statement: they stay and are counted.
+            with suppress(BadRequest):
+                self._query(DELETE, tenant_id, "", BEGINNING, READ_SECONDS)
+        left = self._rows_of(tenant_id) if before else 0
+        return Erased(before - left, left)
+
+    def _rows_of(self, tenant_id: str) -> int:
+        row = next(chain.from_iterable(self._query(COUNT, tenant_id, "", BEGINNING, READ_SECONDS)), None)
+        return int(row["found"]) if row else 0
 
     def _query(self, sql: str, tenant_id: str, env: str, since: datetime, seconds: float) -> Pages:
         """Pages of the result; none on a fresh install, where no table is yet."""

@@ -24,6 +24,8 @@ LATEST = f"SELECT MAX(ingested_at) AS newest, COUNT(*) AS found FROM ({FIRST_OF_
 LATEST_OF_ALL = LATEST.replace("ingested_at >= @since", "(ingested_at >= @since OR ingested_at IS NULL)")
 """Counts rows without a time too, which a table made by hand may have."""
 SCAN = f"SELECT * FROM ({FIRST_OF_EACH_ID}) WHERE env = @env ORDER BY ingested_at, event_id"
+COUNT = "SELECT COUNT(*) AS found FROM `{table}` WHERE tenantId = @tenant"
+DELETE = "DELETE FROM `{table}` WHERE tenantId = @tenant"
 
 Pages = Iterator[Iterable[Any]]
 

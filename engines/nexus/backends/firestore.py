@@ -22,6 +22,7 @@ from engines.dataset.events.schemas import DatasetEvent
 from engines.nexus.backends.sink import (
     UNDATED,
     Envelope,
+    Erased,
     FailureReason,
     SinkDescription,
     SinkError,
@@ -108,6 +109,21 @@ class FirestoreSink:
                 yield _envelope(snapshot.to_dict())
             if len(page) < PAGE:
                 return
+
+    async def erase(self, tenant_id: str) -> Erased:
+        """See ErasableSink.erase. The tenant's collection is its own."""
+        query: Any = self._collection(tenant_id).limit(PAGE)
+        removed = 0
+        while True:
+            async with self._translated(READ_SECONDS + WRITE_SECONDS):
+                page = await query.get(retry=None, timeout=READ_SECONDS)
+                batch = self._client.batch()
+                for snapshot in page:
+                    batch.delete(snapshot.reference)
+                await batch.commit(retry=None, timeout=WRITE_SECONDS)
+            removed += len(page)
+            if len(page) < PAGE:
+                return Erased(removed)
 
     async def close(self) -> None:
         """Leaves the client open: it is the caller's."""

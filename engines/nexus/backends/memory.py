@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from engines.common.storable import NotStorable, check_storable
-from engines.nexus.backends.sink import Envelope, SinkDescription, SinkPermanent, WriteReceipt
+from engines.nexus.backends.sink import Envelope, Erased, SinkDescription, SinkPermanent, WriteReceipt
 
 
 class MemorySink:
@@ -36,6 +36,10 @@ class MemorySink:
         for envelope in sorted(self._of(tenant_id, env), key=lambda item: item.ingested_at):
             if since is None or envelope.ingested_at >= since:
                 yield envelope
+
+    async def erase(self, tenant_id: str) -> Erased:
+        """See ErasableSink.erase."""
+        return Erased(len(self._tenants.pop(tenant_id, {})))
 
     async def close(self) -> None:
         """Nothing to close."""

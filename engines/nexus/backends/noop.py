@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from engines.nexus.backends.sink import Envelope, SinkDescription, WriteReceipt
+from engines.nexus.backends.sink import Envelope, Erased, SinkDescription, WriteReceipt
 
 
 class NoopSink:
@@ -29,6 +29,10 @@ class NoopSink:
         nothing: tuple[Envelope, ...] = ()
         for envelope in nothing:
             yield envelope
+
+    async def erase(self, tenant_id: str) -> Erased:
+        """Nothing is kept."""
+        return Erased(0)
 
     async def close(self) -> None:
         """Nothing to close."""

@@ -27,6 +27,7 @@ from engines.nexus.backends.object_store_layout import (
 from engines.nexus.backends.sink import (
     UNDATED,
     Envelope,
+    Erased,
     SinkDescription,
     SinkError,
     SinkPermanent,
@@ -108,6 +109,15 @@ class ObjectStoreSink:
                 if not known and (since is None or envelope.ingested_at >= since):
                     yield envelope
             before = seen
+
+    async def erase(self, tenant_id: str) -> Erased:
+        """See ErasableSink.erase. Counts objects, each of which holds events of this tenant alone."""
+        async with self._bounded(SCAN_SECONDS):
+            names = [name async for name in self._bucket.names(f"{self._prefix}{tenant_id}/")]
+        for start in range(0, len(names), READ_AHEAD):
+            async with self._bounded(SCAN_SECONDS):
+                await asyncio.gather(*map(self._bucket.delete, names[start : start + READ_AHEAD]))
+        return Erased(len(names))
 
     async def close(self) -> None:
         """Close the bucket."""

@@ -23,6 +23,10 @@ class Bucket(Protocol):
         """The object's content."""
         ...
 
+    async def delete(self, name: str) -> None:
+        """Delete the object; no error when it is gone already."""
+        ...
+
     async def close(self) -> None:
         """Close what was opened; idempotent."""
         ...

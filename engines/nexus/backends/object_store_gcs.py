@@ -7,7 +7,7 @@ connections that the SDK's session keeps.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from google.api_core import exceptions
@@ -79,6 +79,16 @@ class GcsBucket:
         blob = self._bucket.blob(name)
         content: bytes = await self._run(self._readers, lambda: blob.download_as_bytes(**SECONDS))
         return content
+
+    async def delete(self, name: str) -> None:
+        """See Bucket.delete."""
+        blob = self._bucket.blob(name)
+
+        def deleted() -> None:
+            with suppress(exceptions.NotFound):
+                blob.delete(**SECONDS)
+
+        await self._run(self._writers, deleted)
 
     async def close(self) -> None:
         """See Bucket.close. Does not wait for calls under way."""

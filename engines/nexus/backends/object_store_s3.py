@@ -108,6 +108,11 @@ class S3Bucket:
             answer = await obstore.get_async(self._store, name)
             return bytes(await answer.bytes_async())
 
+    async def delete(self, name: str) -> None:
+        """See Bucket.delete. S3 answers the same for an object that is gone."""
+        with self._translated():
+            await obstore.delete_async(self._store, name)
+
     async def close(self) -> None:
         """Nothing to close: connections end with the store."""
 

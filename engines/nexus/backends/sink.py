@@ -126,3 +126,22 @@ class EventSink(SinkReads, Protocol):
     async def close(self) -> None:
         """Close what the sink opened; idempotent."""
         ...
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What became of a tenant's records (documents, objects or rows): ``left`` cannot be deleted yet."""
+
+    removed: int
+    left: int = 0
+
+
+class ErasableSink(EventSink, Protocol):
+    """An EventSink that can forget a tenant: for an operator's command, not for a process that serves."""
+
+    async def erase(self, tenant_id: str) -> Erased:
+        """Delete every event of the tenant, of all envs; nothing of another tenant.
+
+        Not atomic: when it raises SinkError, some may be gone already, and the same call deletes the rest.
+        """
+        ...

@@ -40,6 +40,9 @@ class FakeBucket:
     async def read(self, name: str) -> bytes:
         return self.objects[name]
 
+    async def delete(self, name: str) -> None:
+        self.objects.pop(name, None)
+
     async def close(self) -> None:
         """Nothing to close."""
 
