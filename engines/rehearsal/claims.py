@@ -4,7 +4,7 @@ Section = str
 """A section of the dashboard, by its name under ``freshness``."""
 
 
-LIMIT_SECONDS = 15.0
+LIMIT_SECONDS = 10.0
 """How long what was written may take until it is visible and fresh."""
 
 OWNER = "sign-up makes an owner"

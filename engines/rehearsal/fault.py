@@ -46,15 +46,16 @@ class FaultWatch:
         self._since = time.monotonic()
         self._said = ""
 
-    async def until(self, *, well: bool) -> float:
-        """Seconds from now until the dashboard is well, or is not. Gives up after PATIENCE_SECONDS."""
+    async def until(self, *, well: bool) -> float | None:
+        """Seconds from now until the dashboard is well, or is not; None after PATIENCE_SECONDS."""
         self._since = time.monotonic()
         while time.monotonic() - self._since < PATIENCE_SECONDS:
             is_well = await self.look()
             if is_well == well:
                 return time.monotonic() - self._since
             await asyncio.sleep(POLL_SECONDS)
-        raise NotCarriedOut(f"after {PATIENCE_SECONDS:.0f} s the dashboard still says: {self._said}")
+        self._say(f"  after {PATIENCE_SECONDS:.0f} s it still says: {self._said}")
+        return None
 
     async def look(self) -> bool:
         """Whether all is well now."""
@@ -87,6 +88,8 @@ async def watch(watching: FaultWatch, said: Callable[[], Any], answer: Say) -> i
         if await said() != line:
             raise NotCarriedOut(f"the host ended before it said {line}")
         seconds = await watching.until(well=well)
+        if seconds is None:
+            return CLAIM_BROKE
         answer(f"{word} {seconds:.1f}")
         code = CLAIM_BROKE if seconds > LIMIT_SECONDS else code
     return code

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -27,6 +27,7 @@ class Sent:
     answer: httpx.Response
     flags: list[str]
     train_ok: bool
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def said(self) -> dict[str, Any]:
@@ -73,7 +74,8 @@ async def judge_stored(owner: Caller, inside: Inside, sent: list[Sent]) -> None:
     """Look into the sink until it holds what was sent, and judge it."""
     journal = owner.journal
     journal.begin(claims.HELD)
-    found, failure = await _found(owner, inside, {one.said.get("event_id", "") for one in sent})
+    ids = {one.said.get("event_id", "") for one in sent}
+    found, failure = await _found(owner, inside, ids, sent[-1].at + LIMIT_SECONDS)
     by_id: dict[str, list[Envelope]] = {}
     for envelope in found:
         by_id.setdefault(envelope.event_id, []).append(envelope)
@@ -93,9 +95,8 @@ async def judge_stored(owner: Caller, inside: Inside, sent: list[Sent]) -> None:
     journal.judge(claims.STORED, all(flagged), failure or words)
 
 
-async def _found(owner: Caller, inside: Inside, ids: set[str]) -> tuple[list[Envelope], str]:
+async def _found(owner: Caller, inside: Inside, ids: set[str], ends: float) -> tuple[list[Envelope], str]:
     """The sink's events once all ids are there or the time is over; and why they could not be read."""
-    ends = time.monotonic() + LIMIT_SECONDS
     while True:
         found: list[Envelope] = []
         failure = ""

@@ -76,6 +76,13 @@ def test_what_is_not_marked_is_1(capsys: pytest.CaptureFixture[str], monkeypatch
     assert "nothing was removed" in capsys.readouterr().err
 
 
+class NeverHanging(set[str]):
+    """A sink that nothing can make hang."""
+
+    def __contains__(self, item: object) -> bool:
+        return False
+
+
 class TestWatch:
     """The host's half is played by the test: it breaks and heals the in-memory sink."""
 
@@ -109,6 +116,13 @@ class TestWatch:
     async def test_a_late_one_is_1(self, kit: MemoryKit, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("engines.rehearsal.fault.LIMIT_SECONDS", 0.1)
         assert (await self.watched(kit, ["broken", "healed"]))[0] == 1
+
+    async def test_one_that_never_shows_is_1(self, kit: MemoryKit, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("engines.rehearsal.fault.PATIENCE_SECONDS", 0.5)
+        monkeypatch.setattr(kit.sink, "hanging", NeverHanging())
+        code, answers, said = await self.watched(kit, ["broken", "healed"])
+        assert (code, answers) == (1, ["ready"])
+        assert "it still says: 200, sink up" in said[-1]
 
     async def test_a_host_that_ends_early_is_told(
         self, kit: MemoryKit, monkeypatch: pytest.MonkeyPatch
