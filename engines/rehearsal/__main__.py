@@ -12,6 +12,7 @@ is not marked, or a fault showed late; 2 bad usage; 3 could not be carried out, 
 import argparse
 import asyncio
 import sys
+import traceback
 from collections.abc import Sequence
 
 from pydantic import ValidationError
@@ -57,6 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(str(error), NOT_CARRIED_OUT)
     except ValidationError as error:
         return _failed(f"this is no receipt of a rehearsal ({error.error_count()} faults)", NOT_CARRIED_OUT)
+    except Exception:
+        # Python's own exit code would be 1, which says that a claim broke.
+        traceback.print_exc()
+        return _failed("it ended with the error above: ./scripts/doctor", NOT_CARRIED_OUT)
 
 
 async def _run(asked: argparse.Namespace) -> int:

@@ -38,6 +38,10 @@ async def onboard(settings: Settings, asked: argparse.Namespace) -> int:
         await _check_answers(http)
         inside = await open_inside(settings, stack)
         receipt = await Rehearsal(http, asked.name, asked.env, inside, progress, host).carry_out()
+    if not receipt.local:
+        progress.end(
+            f"  another stack: {receipt.name} (rehearsal) stays at {receipt.base_url}, remove it there"
+        )
     progress.end(f"{receipt.run}: {receipt.totals} in {receipt.seconds:.1f} s")
     _print(receipt.model_dump_json(indent=2))
     _print(SEPARATOR)

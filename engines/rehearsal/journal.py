@@ -30,9 +30,9 @@ class Journal:
         self._since = time.monotonic()
         self._progress.doing(name)
 
-    def judge(self, name: str, held: bool, seen: str) -> None:
-        """A claim was tried, and this was seen."""
-        self._end(name, "held" if held else "broken", seen)
+    def judge(self, name: str, held: bool, seen: str, seconds: float | None = None) -> None:
+        """A claim was tried, and this was seen. It took the time since it began, or ``seconds``."""
+        self._end(name, "held" if held else "broken", seen, seconds)
 
     def leave(self, name: str, reason: str) -> None:
         """A claim cannot be proven here."""
@@ -52,8 +52,8 @@ class Journal:
         after = max(0.0, self.seconds - seconds)
         self.steps.append(Step(name=name, status=status, after=round(after, 3), seconds=round(seconds, 3)))
 
-    def _end(self, name: str, verdict: Verdict, seen: str) -> None:
-        seconds = round(time.monotonic() - self._since, 3)
+    def _end(self, name: str, verdict: Verdict, seen: str, known: float | None = None) -> None:
+        seconds = round(time.monotonic() - self._since, 3) if known is None else known
         claim = Claim(
             name=name,
             expected=self._planned[name],

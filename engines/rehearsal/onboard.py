@@ -74,6 +74,10 @@ class Rehearsal:
             if self.receipt.tenant_id is None:
                 raise NotCarriedOut(str(error)) from error
             reason = str(error)
+        except (LookupError, TypeError, ValueError) as error:
+            reason = (
+                f"an answer has another shape than that of this version ({type(error).__name__}: {error})"
+            )
         self.journal.close(reason)
         self.receipt.claims, self.receipt.steps = self.journal.claims, self.journal.steps
         self.receipt.seconds = round(self.journal.seconds, 2)
@@ -138,7 +142,7 @@ class Rehearsal:
             record = shown["freshness"][section]
             words = f"{record['status']}, {record['reason']}, but not complete"
             told = words if seconds is None else f"fresh after {seconds:.2f} s"
-            self.journal.judge(claims.visible(section), seconds is not None, told)
+            self.journal.judge(claims.visible(section), seconds is not None, told, seconds)
         self._judge_sink(shown)
         return shown
 

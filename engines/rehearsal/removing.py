@@ -62,6 +62,10 @@ async def users_asked_for(
             raise NotCarriedOut("no receipt in rehearsals/: name a run or a tenant, or --all")
         meant, found = [one for one in receipts if one.run == run], await removal.users_of(run)
     for receipt in meant:
+        if not receipt.local and not everything:
+            raise NotCarriedOut(
+                f"{receipt.run} was made at {receipt.base_url}, another stack: remove it there"
+            )
         _check_sink(receipt, found, sinks)
     return found
 

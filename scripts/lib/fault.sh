@@ -49,7 +49,7 @@ heal() {
   docker start "$fault_id" >/dev/null 2>&1 || true
   until docker unpause "$fault_id" >/dev/null 2>&1 || true && run_healthcheck "$fault_id" >/dev/null 2>&1; do
     tries=$((tries + 1))
-    if [ "$tries" -ge 240 ]; then cannot "$fault_service does not answer again" "docker compose logs $fault_service; ./scripts/up"; fi
+    if [ "$tries" -ge 240 ]; then fault_id="" && cannot "$fault_service does not answer again" "docker compose logs $fault_service; ./scripts/up"; fi
     sleep 0.25
   done
   fault_id=""

@@ -206,3 +206,14 @@ async def test_a_walk_that_ends_early_leaves_the_rest_unproven_with_the_reason(k
     assert claim(receipt, claims.OWNER).verdict == "held"
     assert receipt.exit_code != 0
     assert len(receipt.claims) == len(claims.plan())
+
+
+async def test_an_older_bossman_leaves_unproven_what_it_does_not_answer(kit: MemoryKit) -> None:
+    walk = rehearsal(kit)
+    walk.http = httpx.AsyncClient(
+        transport=Tampering(kit, "/bossman/tenant-dashboard", 200, {"event_sink": {}}),
+        base_url="http://engines",
+    )
+    receipt = await walk.carry_out()
+    assert "another shape than that of this version" in claim(receipt, claims.SINK_UP).seen
+    assert receipt.exit_code == 3

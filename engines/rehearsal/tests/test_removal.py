@@ -118,6 +118,12 @@ async def test_a_tenant_that_is_gone_is_nothing_to_remove(kit: MemoryKit) -> Non
     assert await asked_for(kit, "t_gone") == []
 
 
+async def test_what_was_made_at_another_stack_is_not_called_removed(kit: MemoryKit) -> None:
+    receipt = await rehearsal(kit, inside=None).carry_out()
+    with pytest.raises(NotCarriedOut, match="was made at http://engines, another stack: remove it there"):
+        await asked_for(kit, receipt.run, receipt)
+
+
 async def test_events_in_a_sink_that_is_not_at_hand_stop_the_whole_removal(kit: MemoryKit) -> None:
     receipt = await rehearsal(kit).carry_out()
     receipt.sink = SinkSeen(
