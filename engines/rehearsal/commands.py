@@ -93,12 +93,8 @@ async def watch(base_url: str) -> int:
     login: dict[str, Any] = json.loads(await said() or "{}")
     async with httpx.AsyncClient(base_url=base_url, timeout=ANSWER_SECONDS) as http:
         headers = await sign_in(http, login)
-        return await follow(FaultWatch(http, headers, _say), said, _print)
+        return await follow(FaultWatch(http, headers, _print), said, _print)
 
 
 def _print(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - the command's output
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - what is said meanwhile

@@ -1,8 +1,8 @@
 """``rehearse fault``: watches a dashboard while the host breaks something and heals it again.
 
 The host talks on stdin, one line each: a login as JSON, then ``broken``, then ``healed``. It is answered on
-stdout: ``ready``, then ``shown SECONDS``, then ``cleared SECONDS``. What the dashboard said
-goes to stderr, a line whenever it changes. It reads only: no tenant's freshness moves.
+stdout: ``ready``, then ``shown SECONDS``, then ``cleared SECONDS``, and before each ``said …``, what the
+dashboard said, a line whenever it changes. It reads only: no tenant's freshness moves.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class FaultWatch:
             if is_well == well:
                 return time.monotonic() - self._since
             await asyncio.sleep(POLL_SECONDS)
-        self._say(f"  after {PATIENCE_SECONDS:.0f} s it still says: {self._said}")
+        self._say(f"said after {PATIENCE_SECONDS:.0f} s still: {self._said}")
         return None
 
     async def look(self) -> bool:
@@ -74,7 +74,7 @@ class FaultWatch:
     def _tell(self, words: str, *, well: bool) -> bool:
         if words != self._said:
             self._said = words
-            self._say(f"  {time.monotonic() - self._since:6.2f} s  {words}")
+            self._say(f"said {time.monotonic() - self._since:.2f} s: {words}")
         return well
 
 

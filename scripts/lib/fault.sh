@@ -55,6 +55,15 @@ heal() {
   fault_id=""
 }
 
+# until_healthy SERVICE: Docker looks every 5 s, and its last look may be one at the fault.
+until_healthy() {
+  local tries=0
+  while [ "$(state_field "$(state_of "$1" "$(container_states)")" 6)" != healthy ] && [ "$tries" -lt 120 ]; do
+    tries=$((tries + 1))
+    sleep 0.25
+  done
+}
+
 end_fault() {
   heal
   if [ -n "$fault_dir" ]; then rm -rf "$fault_dir"; fi
@@ -62,26 +71,27 @@ end_fault() {
 
 # follow FAULT: what the watch says, and what is done about it.
 follow() {
-  local word seconds began
-  while read -r word seconds; do
+  local word rest began
+  while read -r word rest; do
     case $word in
+      said) say "  $rest" ;;
       ready)
         say "$1: breaking $fault_service"
         break_it "$1"
         printf 'broken\n' >&3 ;;
       shown)
-        say "shown after $seconds s; healing $fault_service"
+        say "shown after $rest s; healing $fault_service"
         began=$SECONDS
         heal
         say "$fault_service answers again after $((SECONDS - began)) s"
         printf 'healed\n' >&3 ;;
-      cleared) say "cleared after $seconds s" ;;
+      cleared) say "cleared after $rest s" ;;
     esac
   done
 }
 
 inject() {
-  local status=0 watch_pid
+  local status=0 watch_pid service
   case ${1:-} in
     sink-down | sink-hang | sink-slow | store-down | store-hang) ;;
     *) bad_usage "name a fault: sink-down, sink-hang, sink-slow, store-down or store-hang" ;;
@@ -106,5 +116,6 @@ inject() {
   wait "$watch_pid" || status=$?
   background_pids=""
   end_fault
+  for service in "$fault_service" bossman; do until_healthy "$service"; done
   exit_with "$status"
 }
