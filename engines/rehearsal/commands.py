@@ -11,6 +11,7 @@ import httpx
 from pydantic import TypeAdapter
 
 from engines.config.runtime_config import Settings
+from engines.nexus.backends.sink import SinkError
 from engines.rehearsal.caller import NotCarriedOut
 from engines.rehearsal.compare import differences, got_worse
 from engines.rehearsal.fault import FaultWatch, sign_in
@@ -75,10 +76,13 @@ async def remove(settings: Settings, asked: argparse.Namespace, text: str) -> in
         inside = await open_inside(settings, stack)
         if inside is None:
             raise NotCarriedOut("the users are in the memory of a process: they go with it, ./scripts/up")
-        sinks = all_sinks(settings, stack)
+        sinks = all_sinks(settings, stack, receipts)
         removal = Removal(inside.store, sinks)
         users = await users_asked_for(removal, asked.run, receipts, sinks, everything=asked.all)
-        removed = await removal.remove(users)
+        try:
+            removed = await removal.remove(users)
+        except SinkError as error:
+            raise NotCarriedOut(f"{error}: start it with ./scripts/up, then remove the rest again") from error
     for line in told(removed):
         _print(line)
     return ALL_HELD

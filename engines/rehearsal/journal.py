@@ -1,7 +1,7 @@
 """The journal of a rehearsal: every planned claim ends in it with a verdict, whatever happens on the way."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from engines.rehearsal.progress import Progress
 from engines.rehearsal.receipt import Claim, Step, Verdict
@@ -33,6 +33,13 @@ class Journal:
     def judge(self, name: str, held: bool, seen: str, seconds: float | None = None) -> None:
         """A claim was tried, and this was seen. It took the time since it began, or ``seconds``."""
         self._end(name, "held" if held else "broken", seen, seconds)
+
+    def judge_empty(self, name: str, statuses: Collection[str], seen: str) -> None:
+        """That sections are never: broken when one is anything else, unproven when one could not be read."""
+        if {*statuses} <= {"never", "unknown"} and "unknown" in statuses:
+            self.leave(name, seen)
+        else:
+            self.judge(name, {*statuses} == {"never"}, seen)
 
     def leave(self, name: str, reason: str) -> None:
         """A claim cannot be proven here."""

@@ -188,9 +188,8 @@ class Rehearsal:
             counted = f"; {before} events before, {after} after" if self.inside else ""
             self.journal.judge(claims.UNCHANGED, not moved and before == after, words + counted)
         statuses = statuses_of(await dashboard_of(neighbour))
-        empty = {status for status, _ in statuses.values()} == {"never"}
-        told = ", ".join(sorted({status for status, _ in statuses.values()}))
-        self.journal.judge(claims.UNMOVED, empty and statuses == statuses_of(beside), told)
+        told = {status for status, _ in (*statuses.values(), *statuses_of(beside).values())}
+        self.journal.judge_empty(claims.UNMOVED, told, ", ".join(sorted(told)))
 
     async def _stored(self, owner: Caller) -> int | None:
         """How many events the sink holds; None where nobody can look into it."""

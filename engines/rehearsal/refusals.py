@@ -69,7 +69,7 @@ async def _other_env(owner: Caller, made: Mapping[str, str]) -> None:
     shown = answer.json()
     statuses = sorted({record["status"] for record in shown["freshness"].values()})
     newest = shown["event_sink"]["last_write_at"]
-    nothing = statuses == ["never"] and newest is None
     leaks = any(one in answer.text for one in made.values() if one)
     words = f"{elsewhere}: {', '.join(statuses)}; newest event {newest or 'none'}"
-    owner.journal.judge(claims.OTHER_ENV, nothing and not leaks, words)
+    nothing = newest is None and not leaks
+    owner.journal.judge_empty(claims.OTHER_ENV, statuses if nothing else ["seen"], words)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 
 from engines.common.identity import is_tenant_id
-from engines.config.runtime_config import Settings, SinkBackend
+from engines.config.runtime_config import Settings
 from engines.identity.models import User
 from engines.nexus.backends import get_backend
 from engines.nexus.backends.sink import ErasableSink
@@ -19,28 +19,39 @@ STAYS = (
 )
 
 
-def all_sinks(settings: Settings, stack: AsyncExitStack) -> dict[str, ErasableSink]:
-    """Every sink that the settings reach: the one in use, and those whose stand-ins run beside it."""
+def all_sinks(
+    settings: Settings, stack: AsyncExitStack, receipts: Sequence[Receipt] = ()
+) -> dict[str, ErasableSink]:
+    """Every sink that the settings reach: the one in use, and those whose stand-ins run beside it.
+
+    The settings name one bucket; the receipts may name more, on stand-ins.
+    """
     client = open_client(settings.gcp_project or "", settings.firestore_emulator_host)
     stack.push_async_callback(close_client, client)
     sinks: dict[str, ErasableSink] = {}
-    for backend in _reached(settings):
-        sink = get_backend(settings.model_copy(update={"nexus_backend": backend}), client)
+    for chosen in (*_reached(settings), *_buckets(settings, receipts)):
+        sink = get_backend(settings.model_copy(update=chosen), client)
         stack.push_async_callback(sink.close)
         sinks[sink.describe().target] = sink
     return sinks
 
 
-def _reached(settings: Settings) -> Iterator[SinkBackend]:
-    has_bucket = settings.storage_emulator_host or settings.aws_endpoint_url
-    stand_ins: dict[SinkBackend, object] = {
-        "firestore": settings.firestore_emulator_host,
-        "bigquery": settings.bigquery_emulator_host,
-        "object_store": settings.datasets_bucket and has_bucket,
-    }
+def _reached(settings: Settings) -> Iterator[dict[str, str]]:
+    stand_ins = {"firestore": settings.firestore_emulator_host, "bigquery": settings.bigquery_emulator_host}
     for backend, stand_in in stand_ins.items():
         if stand_in or settings.nexus_backend == backend:
-            yield backend
+            yield {"nexus_backend": backend}
+    if settings.nexus_backend == "object_store":
+        yield {"nexus_backend": "object_store"}
+
+
+def _buckets(settings: Settings, receipts: Sequence[Receipt]) -> Iterator[dict[str, str]]:
+    stand_ins = {"gs": settings.storage_emulator_host, "s3": settings.aws_endpoint_url}
+    targets = (one.sink.target.removesuffix(f"{one.tenant_id}/") for one in receipts if one.sink)
+    named = {settings.datasets_bucket or "", *targets}
+    for bucket in sorted(named):
+        if stand_ins.get(bucket.partition("://")[0]):
+            yield {"nexus_backend": "object_store", "datasets_bucket": bucket}
 
 
 async def users_asked_for(

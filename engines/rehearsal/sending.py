@@ -83,6 +83,9 @@ async def judge_stored(owner: Caller, inside: Inside, sent: list[Sent]) -> None:
     whole = all(len(copies) == 1 and _is_own(copies[0], owner) for copies in stored)
     copies = ", ".join(f"{one.name}: {len(held)}" for one, held in zip(sent, stored, strict=True))
     journal.judge(claims.HELD, whole and not failure, failure or copies)
+    if failure:
+        journal.leave(claims.STORED, failure)
+        return
     flagged = [
         bool(held)
         and (held[0].event.pii_flags.get("flags"), held[0].event.train_ok) == (one.flags, one.train_ok)
@@ -92,7 +95,7 @@ async def judge_stored(owner: Caller, inside: Inside, sent: list[Sent]) -> None:
         f"{one.name}: {str(held[0].event.train_ok).lower() if held else 'not there'}"
         for one, held in zip(sent, stored, strict=True)
     )
-    journal.judge(claims.STORED, all(flagged), failure or words)
+    journal.judge(claims.STORED, all(flagged), words)
 
 
 async def _found(owner: Caller, inside: Inside, ids: set[str], ends: float) -> tuple[list[Envelope], str]:

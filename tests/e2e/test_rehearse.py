@@ -87,7 +87,13 @@ def test_with_the_sink_stopped_its_claims_break_and_a_comparison_says_worse(
     finally:
         stack.compose("start", "objectstore")
     broken = verdicts(dead, "broken")
-    assert {claims.ACCEPTED, claims.visible("events"), claims.SINK_UP, claims.HELD} <= broken
+    assert broken == {
+        claims.ACCEPTED,
+        claims.visible("events"),
+        claims.SINK_UP,
+        claims.HEALTHY,
+        claims.HELD,
+    }
     assert {claims.visible("temperature"), claims.NEIGHBOUR, claims.REVOKED} <= verdicts(dead, "held")
     assert f"worse: {claims.SINK_UP}: held -> broken" in rehearse(
         stack, "compare", first["run"], dead["run"], code=1

@@ -163,3 +163,17 @@ async def test_the_sinks_at_hand_are_the_one_in_use_and_those_with_a_stand_in() 
             "p.nexus_events.dataset_events",
             "gs://datasets/{tenant}/",
         ]
+
+
+async def test_a_bucket_that_only_a_receipt_names_is_looked_into_on_a_stand_in(kit: MemoryKit) -> None:
+    receipt = await rehearsal(kit).carry_out()
+    target = f"s3://others/prefix/{receipt.tenant_id}/"
+    receipt.sink = SinkSeen(backend="object_store", backend_class="S", target=target, kind="stand-in")
+    known = {
+        "GCP_PROJECT_ID": "p",
+        "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1",
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1",
+    }
+    for more, found in (({}, ["s3://others/prefix/{tenant}/"]), ({"AWS_ENDPOINT_URL_S3": None}, [])):
+        async with AsyncExitStack() as stack:
+            assert list(all_sinks(settings(**(known | more)), stack, [receipt]))[1:] == found
