@@ -37,6 +37,12 @@ break_it() {
   esac
 }
 
+# revive: again and again, since a stop or a pause that was interrupted may still come.
+revive() {
+  docker unpause "$fault_id" || true
+  docker start "$fault_id" || true
+} >/dev/null 2>&1
+
 # heal: whatever state it is in; safe to repeat. Returns when the far end answers its own health check again.
 heal() {
   local tries=0
@@ -46,8 +52,7 @@ heal() {
     wait "$slow_pid" 2>/dev/null || true
     slow_pid=""
   fi
-  docker start "$fault_id" >/dev/null 2>&1 || true
-  until docker unpause "$fault_id" >/dev/null 2>&1 || true && run_healthcheck "$fault_id" >/dev/null 2>&1; do
+  until revive && run_healthcheck "$fault_id" >/dev/null 2>&1; do
     tries=$((tries + 1))
     if [ "$tries" -ge 240 ]; then fault_id="" && cannot "$fault_service does not answer again" "docker compose logs $fault_service; ./scripts/up"; fi
     sleep 0.25
