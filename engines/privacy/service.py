@@ -1,6 +1,6 @@
 """Reading and setting training preferences."""
 
-from engines.common.collection import Collection
+from engines.common.collection import Collection, Stored
 from engines.common.documents import DocumentStore, Scalar, Scope
 from engines.common.errors import Unprocessable
 from engines.common.shared_reads import SharedReads
@@ -41,9 +41,12 @@ class PrivacyService:
         tenant = await self._opt_outs.get((scope, None)) if user is None else None
         return train_ok(has_pii, user, tenant)
 
-    async def _read_opt_out(self, whose: tuple[Scope, str | None]) -> bool | None:
-        scope, user_id = whose
+    async def stored_preference(self, scope: Scope, user_id: str | None) -> Stored[TrainingPreference] | None:
+        """The preference of a user, or of the whole tenant when ``user_id`` is None, and since when."""
         stored = await self.preferences.get(scope, user_id or TENANT_WIDE)
         # The record's own user must match: a user id could spell the tenant-wide key.
-        matches = stored is not None and stored.record.user_id == user_id
-        return stored.record.opt_out if stored and matches else None
+        return stored if stored and stored.record.user_id == user_id else None
+
+    async def _read_opt_out(self, whose: tuple[Scope, str | None]) -> bool | None:
+        stored = await self.stored_preference(*whose)
+        return stored.record.opt_out if stored else None

@@ -148,6 +148,6 @@ async def test_a_record_that_is_no_event_is_said_without_its_values(
     values = f"'by-hand', TIMESTAMP '2026-01-01', '{tenant}', 'dev', 'a secret value'"
     columns = "event_id, ingested_at, tenantId, env, surface"
     client.query_and_wait(f"INSERT `{DATASET}.{table}` ({columns}) VALUES ({values})")
-    with pytest.raises(SinkError, match="a record in the table is not an event") as caught:
+    with pytest.raises(SinkError, match="a record there is not an event") as caught:
         await stored(sink, tenant)
     assert "secret" not in str(caught.value)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from engines.common.documents import Address, Document, Fields, Scalar, Scope, Span, Write
 from engines.nexus.backends.memory import MemorySink
-from engines.nexus.backends.sink import Envelope, SinkDescription, WriteReceipt
+from engines.nexus.backends.sink import Envelope, Record, SinkDescription, WriteReceipt
 from engines.storage.memory import MemoryDocumentStore
 
 Faults = dict[str, Exception]
@@ -107,6 +107,13 @@ class FaultySink:
 
     def scan(self, tenant_id: str, env: str, since: datetime | None = None) -> AsyncIterator[Envelope]:
         return self.inner.scan(tenant_id, env, since)
+
+    async def records(
+        self, tenant_id: str, env: str | None = None, since: datetime | None = None
+    ) -> AsyncIterator[Record]:
+        await self._check("records")
+        async for record in self.inner.records(tenant_id, env, since):
+            yield record
 
     async def close(self) -> None:
         """Nothing to close."""

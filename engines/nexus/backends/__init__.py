@@ -2,12 +2,13 @@
 
 from google.cloud.firestore import AsyncClient
 
-from engines.config.bucket import parse_bucket
+from engines.config.bucket import BucketAddress, parse_bucket
 from engines.config.runtime_config import Settings
 from engines.nexus.backends.bigquery import open_bigquery
 from engines.nexus.backends.firestore import FirestoreSink
 from engines.nexus.backends.noop import NoopSink
 from engines.nexus.backends.object_store import ObjectStoreSink
+from engines.nexus.backends.object_store_bucket import Bucket
 from engines.nexus.backends.object_store_gcs import open_gcs
 from engines.nexus.backends.object_store_s3 import S3Access, open_s3
 from engines.nexus.backends.sink import ErasableSink
@@ -29,19 +30,26 @@ def get_backend(settings: Settings, firestore: AsyncClient | None) -> ErasableSi
             return NoopSink()
 
 
-def _object_store(settings: Settings) -> ObjectStoreSink:
-    assert settings.datasets_bucket is not None, "Settings refuse the object-store sink without a bucket"
+def open_datasets(settings: Settings, below: str) -> tuple[Bucket, BucketAddress]:
+    """The bucket that DATASETS_BUCKET names, which must be set. Errors name it with ``below`` after it.
+
+    Nothing is sent yet. The caller closes it; every name in it has to begin with the address's prefix.
+    """
+    assert settings.datasets_bucket is not None, "the caller looks whether there is a bucket"
     address = parse_bucket(settings.datasets_bucket)
-    target = f"{address}{{tenant}}/"
+    target = f"{address}{below}"
     if address.scheme == "gs":
-        emulator = settings.storage_emulator_host
-        bucket = open_gcs(address, target, settings.gcp_project, emulator)
-        return ObjectStoreSink(bucket, address.prefix, target, stand_in=emulator is not None)
+        return open_gcs(address, target, settings.gcp_project, settings.storage_emulator_host), address
     access = S3Access(
         settings.aws_default_region,
         settings.aws_endpoint_url,
         settings.aws_access_key_id,
         settings.aws_secret_access_key,
     )
-    stand_in = access.endpoint is not None
-    return ObjectStoreSink(open_s3(address, target, access), address.prefix, target, stand_in=stand_in)
+    return open_s3(address, target, access), address
+
+
+def _object_store(settings: Settings) -> ObjectStoreSink:
+    bucket, address = open_datasets(settings, "{tenant}/")
+    endpoint = settings.storage_emulator_host if address.scheme == "gs" else settings.aws_endpoint_url
+    return ObjectStoreSink(bucket, address.prefix, f"{address}{{tenant}}/", stand_in=endpoint is not None)

@@ -19,10 +19,12 @@ from typing import Any, TypeVar, TypeVarTuple
 
 from google.api_core.exceptions import BadRequest, NotFound
 from google.cloud import bigquery
+from google.cloud.bigquery import ScalarQueryParameter
 from pydantic import ValidationError
 
 from engines.common.clock import Clock, utc_now
 from engines.common.storable import NotStorable
+from engines.nexus.backends import bigquery_records
 from engines.nexus.backends.bigquery_client import BUSY, NO_RETRY, open_client, translated
 from engines.nexus.backends.bigquery_queries import (
     BEGINNING,
@@ -33,17 +35,22 @@ from engines.nexus.backends.bigquery_queries import (
     SCAN,
     Pages,
     ask,
+    parameters,
 )
 from engines.nexus.backends.bigquery_rows import Row, requests_of, to_envelope, to_row
 from engines.nexus.backends.bigquery_table import EventTable
 from engines.nexus.backends.sink import (
+    NOT_AN_EVENT,
     UNDATED,
     Envelope,
     Erased,
+    Record,
     SinkDescription,
     SinkError,
     SinkPermanent,
     SinkRetryable,
+    SurveyedRule,
+    Tally,
     WriteReceipt,
 )
 
@@ -116,15 +123,24 @@ class BigQuerySink:
 
     async def scan(self, tenant_id: str, env: str, since: datetime | None = None) -> AsyncIterator[Envelope]:
         """See SinkReads.scan. One query, whose result is fetched in pages."""
-        async with translated(self._target, SCAN_SECONDS):
-            pages = await self._call(self._query, SCAN, tenant_id, env, since or BEGINNING, SCAN_SECONDS)
-        while True:
-            async with translated(self._target, SCAN_SECONDS):
-                page = await self._call(_next_page, pages)
-            if page is None:
-                return
-            for row in page:
-                yield self._envelope(row)
+        async for row in self._rows_of(SCAN, parameters(tenant_id, env, since or BEGINNING)):
+            yield self._envelope(row)
+
+    async def records(
+        self, tenant_id: str, env: str | None = None, since: datetime | None = None
+    ) -> AsyncIterator[Record]:
+        """See SinkReads.records. One query, whose result is fetched in pages."""
+        asked = bigquery_records.parameters(tenant_id, env, since or BEGINNING)
+        async for row in self._rows_of(bigquery_records.RECORDS, asked):
+            yield bigquery_records.to_record(self._target, row)
+
+    async def survey(
+        self, tenant_id: str, env: str | None, since: datetime | None, latest: datetime
+    ) -> Mapping[SurveyedRule, Tally]:
+        """See Surveys.survey. One query."""
+        asked = bigquery_records.parameters(tenant_id, env, since or BEGINNING, latest)
+        rows = [row async for row in self._rows_of(bigquery_records.SURVEY, asked)]
+        return bigquery_records.to_tallies(rows)
 
     async def erase(self, tenant_id: str) -> Erased:
         """See ErasableSink.erase. BigQuery deletes no row that was streamed in the last 90 minutes or so."""
@@ -182,30 +198,44 @@ class BigQuerySink:
         column = error["location"].partition(".")[0]
         return SinkPermanent(self._target, f"the column {column} refuses it ({error['reason']})", "refused")
 
+    async def _rows_of(self, sql: str, asked: Sequence[ScalarQueryParameter]) -> AsyncIterator[Any]:
+        """Rows of the result, a page at a time."""
+        async with translated(self._target, SCAN_SECONDS):
+            pages = await self._call(self._query, sql, asked, SCAN_SECONDS)
+        while True:
+            async with translated(self._target, SCAN_SECONDS):
+                page = await self._call(_next_page, pages)
+            if page is None:
+                return
+            for row in page:
+                yield row
+
     def _newest(self, tenant_id: str, env: str, since: datetime) -> datetime | None:
         sql = LATEST_OF_ALL if since == BEGINNING else LATEST
-        row = next(chain.from_iterable(self._query(sql, tenant_id, env, since, READ_SECONDS)), None)
+        asked = parameters(tenant_id, env, since)
+        row = next(chain.from_iterable(self._query(sql, asked, READ_SECONDS)), None)
         if row and row["found"] and row["newest"] is None:
             raise SinkError(self._target, UNDATED)
         return row["newest"] if row else None
 
     def _erase(self, tenant_id: str) -> Erased:
-        before = self._rows_of(tenant_id)
+        before = self._count(tenant_id)
         if before:
             # Rows in the streaming buffer make BigQuery refuse the statement: they stay and are counted.
             with suppress(BadRequest):
-                self._query(DELETE, tenant_id, "", BEGINNING, READ_SECONDS)
-        left = self._rows_of(tenant_id) if before else 0
+                self._query(DELETE, parameters(tenant_id, "", BEGINNING), READ_SECONDS)
+        left = self._count(tenant_id) if before else 0
         return Erased(before - left, left)
 
-    def _rows_of(self, tenant_id: str) -> int:
-        row = next(chain.from_iterable(self._query(COUNT, tenant_id, "", BEGINNING, READ_SECONDS)), None)
+    def _count(self, tenant_id: str) -> int:
+        pages = self._query(COUNT, parameters(tenant_id, "", BEGINNING), READ_SECONDS)
+        row = next(chain.from_iterable(pages), None)
         return int(row["found"]) if row else 0
 
-    def _query(self, sql: str, tenant_id: str, env: str, since: datetime, seconds: float) -> Pages:
+    def _query(self, sql: str, asked: Sequence[ScalarQueryParameter], seconds: float) -> Pages:
         """Pages of the result; none on a fresh install, where no table is yet."""
         try:
-            return ask(self._client, sql.format(table=self._target), tenant_id, env, since, seconds)
+            return ask(self._client, sql.format(table=self._target), asked, seconds)
         except NotFound:
             self._table.check(seconds)
             return iter(())
@@ -214,7 +244,7 @@ class BigQuerySink:
         try:
             return to_envelope(row)
         except ValidationError:
-            raise SinkError(self._target, "a record in the table is not an event") from None
+            raise SinkError(self._target, NOT_AN_EVENT) from None
 
 
 def _next_page(pages: Pages) -> list[Any] | None:

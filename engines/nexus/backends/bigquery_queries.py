@@ -4,7 +4,7 @@ Every query names the oldest day it wants, so that BigQuery leaves the older par
 tenant, the first column of the clustering. Env is filtered last: the first record of an id decides.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,18 +30,20 @@ DELETE = "DELETE FROM `{table}` WHERE tenantId = @tenant"
 Pages = Iterator[Iterable[Any]]
 
 
-def ask(
-    client: bigquery.Client, sql: str, tenant_id: str, env: str, since: datetime, seconds: float
-) -> Pages:
-    """Pages of the result, each fetched when it is its turn and within ``seconds``. Blocks."""
-    parameters = [
+def parameters(tenant_id: str, env: str, since: datetime) -> list[ScalarQueryParameter]:
+    """What the queries above ask for."""
+    return [
         ScalarQueryParameter("tenant", "STRING", tenant_id),
         ScalarQueryParameter("env", "STRING", env),
         ScalarQueryParameter("since", "TIMESTAMP", since),
     ]
+
+
+def ask(client: bigquery.Client, sql: str, asked: Sequence[ScalarQueryParameter], seconds: float) -> Pages:
+    """Pages of the result, each fetched when it is its turn and within ``seconds``. Blocks."""
     found = client.query_and_wait(
         sql,
-        job_config=bigquery.QueryJobConfig(query_parameters=parameters),
+        job_config=bigquery.QueryJobConfig(query_parameters=asked),
         page_size=PAGE,
         retry=NO_RETRY,
         job_retry=NO_RETRY,

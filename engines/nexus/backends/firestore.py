@@ -15,15 +15,19 @@ from typing import Any, NamedTuple
 from google.api_core import exceptions
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
-from google.cloud.firestore_v1.field_path import FieldPath
+from pydantic import ValidationError
 
 from engines.common.storable import NotStorable, check_storable
 from engines.dataset.events.schemas import DatasetEvent
+from engines.nexus.backends import firestore_records
+from engines.nexus.backends.firestore_records import TIMES, by_env
 from engines.nexus.backends.sink import (
+    NOT_AN_EVENT,
     UNDATED,
     Envelope,
     Erased,
     FailureReason,
+    Record,
     SinkDescription,
     SinkError,
     SinkMisconfigured,
@@ -79,7 +83,7 @@ class FirestoreSink:
     async def latest(self, tenant_id: str, env: str) -> datetime | None:
         """See SinkReads.latest."""
         newest = firestore.Query.DESCENDING
-        query = self._collection(tenant_id).order_by(_by_env(env), direction=newest).limit(1)
+        query = self._collection(tenant_id).order_by(by_env(env), direction=newest).limit(1)
         undated = self._collection(tenant_id).where(filter=FieldFilter("env", "==", env)).limit(1)
         async with self._translated(READ_SECONDS):
             found = await query.get(retry=None, timeout=READ_SECONDS)
@@ -98,16 +102,30 @@ class FirestoreSink:
 
     async def scan(self, tenant_id: str, env: str, since: datetime | None = None) -> AsyncIterator[Envelope]:
         """See SinkReads.scan. Read in pages, each bounded in time."""
-        query: Any = self._collection(tenant_id).order_by(_by_env(env)).limit(PAGE)
+        query: Any = self._collection(tenant_id).order_by(by_env(env)).limit(PAGE)
         if since is not None:
-            query = query.where(filter=FieldFilter(_by_env(env), ">=", since))
+            query = query.where(filter=FieldFilter(by_env(env), ">=", since))
         page: list[Any] = []
         while True:
             async with self._translated(READ_SECONDS + PAGE / 100):
                 page = await (query.start_after(page[-1]) if page else query).get(retry=None)
             for snapshot in page:
-                yield _envelope(snapshot.to_dict())
+                yield self._envelope(snapshot.to_dict())
             if len(page) < PAGE:
+                return
+
+    async def records(
+        self, tenant_id: str, env: str | None = None, since: datetime | None = None
+    ) -> AsyncIterator[Record]:
+        """See SinkReads.records. Documents without a time are found without ``since`` alone."""
+        query = firestore_records.query(self._collection(tenant_id), env, since)
+        page: list[Any] = []
+        while True:
+            async with self._translated(READ_SECONDS + PAGE / 100):
+                page = await (query.start_after(page[-1]) if page else query).get(retry=None)
+            for snapshot in page:
+                yield firestore_records.to_record(tenant_id, snapshot)
+            if len(page) < firestore_records.PAGE:
                 return
 
     async def erase(self, tenant_id: str) -> Erased:
@@ -127,6 +145,12 @@ class FirestoreSink:
 
     async def close(self) -> None:
         """Leaves the client open: it is the caller's."""
+
+    def _envelope(self, fields: dict[str, Any]) -> Envelope:
+        try:
+            return Envelope.model_validate(fields | {"event": DatasetEvent.model_validate(fields)})
+        except ValidationError:
+            raise SinkError(self._target, NOT_AN_EVENT) from None
 
     def _collection(self, tenant_id: str) -> Any:
         return self._client.collection(COLLECTION.format(tenant=tenant_id))
@@ -198,25 +222,12 @@ def _reason(error: BaseException) -> FailureReason:
     return "unreachable" if isinstance(error, exceptions.ServiceUnavailable) else "error"
 
 
-def _by_env(env: str) -> str:
-    return FieldPath("ingested_at_by_env", env).to_api_repr()
-
-
 def _fields(envelope: Envelope) -> dict[str, Any]:
     fields = envelope.event.model_dump(mode="json") | {
         "event_id": envelope.event_id,
         "ingested_at": envelope.ingested_at,
         "schema_version": envelope.schema_version,
-        "ingested_at_by_env": {envelope.event.env: envelope.ingested_at},
+        TIMES: {envelope.event.env: envelope.ingested_at},
     }
     check_storable(fields)
     return fields
-
-
-def _envelope(fields: dict[str, Any]) -> Envelope:
-    return Envelope(
-        event_id=fields["event_id"],
-        ingested_at=fields["ingested_at"],
-        schema_version=fields["schema_version"],
-        event=DatasetEvent.model_validate(fields),
-    )

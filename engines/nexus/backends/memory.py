@@ -7,7 +7,14 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from engines.common.storable import NotStorable, check_storable
-from engines.nexus.backends.sink import Envelope, Erased, SinkDescription, SinkPermanent, WriteReceipt
+from engines.nexus.backends.sink import (
+    Envelope,
+    Erased,
+    Record,
+    SinkDescription,
+    SinkPermanent,
+    WriteReceipt,
+)
 
 
 class MemorySink:
@@ -36,6 +43,16 @@ class MemorySink:
         for envelope in sorted(self._of(tenant_id, env), key=lambda item: item.ingested_at):
             if since is None or envelope.ingested_at >= since:
                 yield envelope
+
+    async def records(
+        self, tenant_id: str, env: str | None = None, since: datetime | None = None
+    ) -> AsyncIterator[Record]:
+        """See SinkReads.records."""
+        for event_id, envelope in self._tenants.get(tenant_id, {}).items():
+            wanted = env is None or envelope.event.env == env
+            if wanted and (since is None or envelope.ingested_at >= since):
+                fields = envelope.event.model_dump() | envelope.model_dump(exclude={"event"})
+                yield Record(f"process memory/{tenant_id}/{event_id}", fields)
 
     async def erase(self, tenant_id: str) -> Erased:
         """See ErasableSink.erase."""

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from engines.nexus.backends.sink import Envelope, Erased, SinkDescription, WriteReceipt
+from engines.nexus.backends.sink import Envelope, Erased, Record, SinkDescription, WriteReceipt
 
 
 class NoopSink:
@@ -29,6 +29,14 @@ class NoopSink:
         nothing: tuple[Envelope, ...] = ()
         for envelope in nothing:
             yield envelope
+
+    async def records(
+        self, tenant_id: str, env: str | None = None, since: datetime | None = None
+    ) -> AsyncIterator[Record]:
+        """Never anything."""
+        nothing: tuple[Record, ...] = ()
+        for record in nothing:
+            yield record
 
     async def erase(self, tenant_id: str) -> Erased:
         """Nothing is kept."""

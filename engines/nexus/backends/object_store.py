@@ -24,10 +24,13 @@ from engines.nexus.backends.object_store_layout import (
     parts,
     stored,
 )
+from engines.nexus.backends.object_store_records import may_hold, records_of, time_of
 from engines.nexus.backends.sink import (
+    NOT_AN_EVENT,
     UNDATED,
     Envelope,
     Erased,
+    Record,
     SinkDescription,
     SinkError,
     SinkPermanent,
@@ -110,6 +113,21 @@ class ObjectStoreSink:
                     yield envelope
             before = seen
 
+    async def records(
+        self, tenant_id: str, env: str | None = None, since: datetime | None = None
+    ) -> AsyncIterator[Record]:
+        """See SinkReads.records. One object at a time; one that the sink did not write is not opened."""
+        async for name in self._names(self._root(tenant_id, env)):
+            if stored(name) is None:
+                yield Record(name, None)
+            elif may_hold(name, since):
+                async with self._bounded(SCAN_SECONDS):
+                    body = await self._bucket.read(name)
+                for record in records_of(self._prefix, tenant_id, name, body):
+                    at = time_of(record.fields or {}) if since else None
+                    if since is None or at is None or at >= since:
+                        yield record
+
     async def erase(self, tenant_id: str) -> Erased:
         """See ErasableSink.erase. Counts objects, each of which holds events of this tenant alone."""
         async with self._bounded(SCAN_SECONDS):
@@ -144,6 +162,19 @@ class ObjectStoreSink:
         if len(errors) == total or not isinstance(worst, SinkError):
             return worst
         return SinkRetryable(self._target, f"stored in part: {worst.cause}", worst.reason)
+
+    def _root(self, tenant_id: str, env: str | None) -> str:
+        return f"{self._prefix}{tenant_id}/" if env is None else folder(self._prefix, tenant_id, env)
+
+    async def _names(self, root: str) -> AsyncIterator[str]:
+        """All names below ``root``, however many pages there are; each is waited for alone."""
+        names = self._bucket.names(root)
+        while True:
+            async with self._bounded(SCAN_SECONDS):
+                name = await anext(names, None)
+            if name is None:
+                return
+            yield name
 
     async def _hours(self, root: str, first: str = "", newest_first: bool = False) -> AsyncIterator[str]:
         """Folders of hours below ``root``, from ``first`` on."""
@@ -180,7 +211,13 @@ class ObjectStoreSink:
             async with self._bounded(SCAN_SECONDS):
                 bodies = await asyncio.gather(*(self._bucket.read(item.name) for item in group))
             for item, body in zip(group, bodies, strict=True):
-                yield item, decode(body)
+                yield item, self._decoded(body)
+
+    def _decoded(self, body: bytes) -> list[Envelope]:
+        try:
+            return decode(body)
+        except (ValueError, TypeError, RecursionError):
+            raise SinkError(self._target, NOT_AN_EVENT) from None
 
     @asynccontextmanager
     async def _bounded(self, seconds: float) -> AsyncIterator[None]:

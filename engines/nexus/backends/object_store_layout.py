@@ -64,7 +64,7 @@ class Stored:
 
 def folder(prefix: str, tenant_id: str, env: str) -> str:
     """Where the events of a tenant and env lie."""
-    return f"{prefix}{tenant_id}/{_segment(env)}/"
+    return f"{prefix}{tenant_id}/{segment(env)}/"
 
 
 def encode(envelope: Envelope) -> bytes:
@@ -86,7 +86,7 @@ def encode(envelope: Envelope) -> bytes:
 
 
 def decode(body: bytes) -> list[Envelope]:
-    """The events of an object."""
+    """The events of an object. Raises ValueError, TypeError or RecursionError when a line is none."""
     return [_envelope(json.loads(line)) for line in body.split(b"\n") if line]
 
 
@@ -145,7 +145,7 @@ def _left(line: Line) -> int:
     return (at.replace(minute=59, second=59, microsecond=999_999) - at) // MICROSECOND
 
 
-def _segment(env: str) -> str:
+def segment(env: str) -> str:
     """Free text as one folder name that no store and no reader takes for anything else."""
     safe = re.sub(rb"[^A-Za-z0-9_-]", lambda byte: b"~%02X" % byte[0][0], env.encode()).decode() or "~"
     if len(safe) <= LONGEST_SEGMENT:
@@ -154,9 +154,4 @@ def _segment(env: str) -> str:
 
 
 def _envelope(fields: dict[str, Any]) -> Envelope:
-    return Envelope(
-        event_id=fields["event_id"],
-        ingested_at=fields["ingested_at"],
-        schema_version=fields["schema_version"],
-        event=DatasetEvent.model_validate(fields),
-    )
+    return Envelope.model_validate(fields | {"event": DatasetEvent.model_validate(fields)})

@@ -6,10 +6,10 @@ SinkError               sink, target and cause; never a credential or a payload
 └── SinkMisconfigured   nothing can be stored until an operator changes something
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, Field
 
@@ -20,6 +20,17 @@ EVENT_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\z"
 
 UNDATED = "records are there, but none says when it was stored"
 """Why ``latest`` fails on records that another hand wrote: they are not "no event", nor is any fresh."""
+
+NOT_AN_EVENT = "a record there is not an event: ./scripts/verify events names it"
+"""Why ``scan`` fails on a record that another hand wrote or changed."""
+
+Mismatch = Literal["tenant", "env", "id", "time"]
+"""What a record says of itself, and its place says differently."""
+
+SurveyedRule = Literal[
+    "id.missing", "id.duplicate", "id.conflict", "schema.version", "time.missing", "time.future"
+]
+"""What a sink with a query language can judge without sending the records."""
 
 FailureKind = Literal["retryable", "permanent", "misconfigured"]
 FailureReason = Literal["timeout", "unreachable", "denied", "missing", "refused", "error"]
@@ -84,6 +95,27 @@ class SinkDescription:
     discards: bool = False
 
 
+@dataclass(frozen=True)
+class Record:
+    """What lies in one place of a sink, as it lies there: nothing of it is checked.
+
+    ``place`` is an address and no payload. ``fields`` are those of event and envelope together; None where
+    what lies there has no fields. ``mismatches`` says where fields and place disagree.
+    """
+
+    place: str
+    fields: dict[str, Any] | None
+    mismatches: tuple[Mismatch, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many records a rule names, and the event ids of some of them, None where a record has none."""
+
+    count: int
+    examples: tuple[str | None, ...]
+
+
 class SinkReads(Protocol):
     """The reading half of a sink: all that a dashboard gets to hold."""
 
@@ -104,7 +136,34 @@ class SinkReads(Protocol):
         ...
 
     def scan(self, tenant_id: str, env: str, since: datetime | None = None) -> AsyncIterator[Envelope]:
-        """Events of the tenant and env from ``since`` on, oldest first. Raises SinkError."""
+        """Events of the tenant and env from ``since`` on, oldest first.
+
+        Raises SinkError, also for a record that is not an event.
+        """
+        ...
+
+    def records(
+        self, tenant_id: str, env: str | None = None, since: datetime | None = None
+    ) -> AsyncIterator[Record]:
+        """All that lies where the tenant's events lie, copies and malformed ones included, in any order.
+
+        ``env`` None means every env. With ``since`` what is older is left out, and so may be what does not
+        say when it was stored. Holds a bounded part of it at a time. Raises SinkError.
+        """
+        ...
+
+
+@runtime_checkable
+class Surveys(Protocol):
+    """What a sink with a query language can do besides."""
+
+    async def survey(
+        self, tenant_id: str, env: str | None, since: datetime | None, latest: datetime
+    ) -> Mapping[SurveyedRule, Tally]:
+        """Judge the records by every SurveyedRule where they lie; a time after ``latest`` is a future one.
+
+        A rule that no record breaks may be missing. Raises SinkError.
+        """
         ...
 
 

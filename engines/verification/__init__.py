@@ -1,0 +1,1 @@
+"""What is stored, judged again from scratch; and the export of what may be trained on."""
