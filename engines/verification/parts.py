@@ -12,7 +12,7 @@ from engines.verification.manifest import Format
 LARGEST = 8_000_000
 """Bytes of one part as JSON, so that it fits into one create-only request, memory and a small /tmp."""
 
-DUCKDB: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "96MB", "threads": "1"}
+DUCKDB: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "128MB", "threads": "1"}
 
 
 def line_of(fields: dict[str, Any]) -> bytes | None:
@@ -47,6 +47,8 @@ def _parquet(lines: Sequence[bytes]) -> bytes:
     with TemporaryDirectory() as folder, duckdb.connect(config=DUCKDB) as connection:
         source, target = Path(folder, "part.ndjson"), Path(folder, "part.parquet")
         source.write_bytes(b"".join(lines))
-        events = connection.read_json(str(source), format="newline_delimited", columns=columns())
+        events = connection.read_json(
+            str(source), format="newline_delimited", columns=columns(), maximum_object_size=LARGEST
+        )
         events.write_parquet(str(target), compression="zstd")
         return target.read_bytes()

@@ -16,6 +16,7 @@ import pytest
 
 from engines.dataset.events.schemas import DatasetEvent
 from engines.nexus.backends.sink import Envelope, ErasableSink, EventSink, SinkRetryable
+from tests.support.records import all_records
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 ANSWER_SECONDS = 5.0
@@ -240,6 +241,19 @@ class EventSinkContract:
         found = [item.event_id for item in await stored(sink, tenant)]
         assert (len(found), set(found)) == (len(ids), everything)
 
+    async def test_records_are_all_that_lies_there_copies_included(
+        self, sink: EventSink, tenant: str
+    ) -> None:
+        first, staged = envelope(tenant, "e1", input=EXACT), envelope(tenant, "e2", 7, env="staging")
+        await sink.write([first, staged, envelope(f"{tenant}_x", "e3")])
+        assert [exact(item) for item in await all_records(sink, tenant)] == [exact(first), exact(staged)]
+        assert await all_records(sink, tenant, "staging") == [staged]
+        assert await all_records(sink, tenant, since=staged.ingested_at) == [staged]
+        assert await all_records(sink, tenant, "dev", staged.ingested_at) == []
+        await sink.write([copy := envelope(tenant, "e1", 5, surface="other")])
+        copies = await all_records(sink, tenant, "dev")
+        assert copies in ([first], [first] if self.knows_duplicates else [first, copy])
+
     async def test_probe_passes_and_repeats(self, sink: EventSink) -> None:
         await sink.probe()
         await sink.probe()
@@ -270,7 +284,7 @@ class EventSinkContract:
 class RemoteSinkContract(EventSinkContract):
     """What every sink behind a network does besides; ``unreachable`` is one whose far end is not there."""
 
-    @pytest.mark.parametrize("call", ["write", "latest", "scan", "probe"])
+    @pytest.mark.parametrize("call", ["write", "latest", "scan", "records", "probe"])
     async def test_without_its_far_end_every_call_fails_in_time_and_may_be_repeated(
         self, unreachable: EventSink, tenant: str, call: str
     ) -> None:
@@ -292,5 +306,7 @@ class RemoteSinkContract(EventSinkContract):
                 await sink.latest(event.event.tenantId, event.event.env)
             case "scan":
                 await stored(sink, event.event.tenantId)
+            case "records":
+                await all_records(sink, event.event.tenantId)
             case "probe":
                 await sink.probe()

@@ -81,7 +81,7 @@ class FarEnd:
             return [row["event_id"] for row in client.query_and_wait(sql)]
 
     async def _lines(self, tenant_id: str) -> list[str]:
-        bucket = self._bucket()
+        bucket = self.bucket()
         ids = []
         try:
             async for name in bucket.names(f"{tenant_id}/dev/"):
@@ -90,7 +90,8 @@ class FarEnd:
             await bucket.close()
         return ids
 
-    def _bucket(self) -> Bucket:
+    def bucket(self) -> Bucket:
+        """The object store's bucket, past the sink."""
         values = self.settings
         assert values.datasets_bucket
         address = parse_bucket(values.datasets_bucket)

@@ -1,6 +1,7 @@
 """What tests make: tokens of any role, dataset events, a pipeline, and a look at what is stored."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from engines.common.documents import Address, Scope
@@ -15,6 +16,7 @@ from engines.nexus.backends.sink import (
     SinkError,
     SinkMisconfigured,
     SinkPermanent,
+    SinkReads,
     SinkRetryable,
 )
 from engines.nexus.delivery import Delivery
@@ -49,6 +51,17 @@ def dataset_event(**values: Any) -> DatasetEvent:
 async def stored_events(sink: Any, tenant_id: str = "t_acme", env: str = "dev") -> list[Envelope]:
     """What the sink holds for the tenant and env, oldest first."""
     return [envelope async for envelope in sink.scan(tenant_id, env)]
+
+
+async def all_records(
+    sink: SinkReads, tenant_id: str, env: str | None = None, since: datetime | None = None
+) -> list[Envelope]:
+    """Every record, copies included, oldest first; each is an event and agrees with its place."""
+    found = [item async for item in sink.records(tenant_id, env, since)]
+    assert {item.mismatches for item in found} <= {()}
+    fields = [item.fields or {} for item in found]
+    events = [Envelope.model_validate(each | {"event": DatasetEvent.model_validate(each)}) for each in fields]
+    return sorted(events, key=lambda item: item.ingested_at)
 
 
 async def stored_fields(

@@ -39,6 +39,13 @@ def test_parquet_has_a_column_for_every_field() -> None:
     )
 
 
+@pytest.mark.parametrize("form", ["ndjson", "parquet"])
+def test_the_largest_event_is_a_part_of_its_own(form: Format) -> None:
+    line = line_of(EVENT | {"input": {"x": "y" * (LARGEST - 1_000)}})
+    assert line is not None
+    assert encoded([line], form)
+
+
 def test_what_no_part_can_hold_is_no_line() -> None:
     assert line_of(EVENT | {"input": {"x": float("nan")}}) is None
     assert line_of(EVENT | {"input": {"x": b"bytes"}}) is None

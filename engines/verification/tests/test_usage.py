@@ -3,6 +3,7 @@
 import pytest
 
 from engines.verification.__main__ import main
+from tests.support.docker import free_port
 
 TENANT = ("--tenant", "t_acme")
 
@@ -46,3 +47,19 @@ def test_a_sink_that_discards_has_nothing_to_read(
     monkeypatch.setenv("AUTH_JWT_SIGNING", "x" * 40)
     assert main((command, *TENANT)) == 3
     assert "discards every event" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["events", "export"])
+def test_a_sink_that_is_down_exits_3_with_the_cause(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {
+        "NEXUS_BACKEND": "object_store",
+        "AUTH_JWT_SIGNING": "x" * 40,
+        "DATASETS_BUCKET": "gs://datasets",
+        "STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{free_port()}",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert main((command, *TENANT)) == 3
+    output = capsys.readouterr()
+    assert ("not reachable" in output.err, output.out) == (True, "")

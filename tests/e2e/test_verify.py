@@ -1,0 +1,50 @@
+"""./scripts/verify on the whole stack: what it prints and how it exits."""
+
+import json
+from typing import Any
+
+import httpx
+
+from tests.support.people import pageview, sign_up, until_ready
+from tests.support.stack import Stack
+
+
+def documents(stack: Stack, tenant_id: str) -> str:
+    port = stack.compose("port", "firestore", "8080").strip().rsplit(":", 1)[-1]
+    base = f"http://127.0.0.1:{port}/v1/projects/northstar-local/databases/(default)/documents"
+    return f"{base}/nexus_events_{tenant_id}"
+
+
+def test_events_are_verified_and_exported_and_a_fault_is_found(stack: Stack, http: httpx.Client) -> None:
+    login = sign_up(http, "Verified")
+    event_id = pageview(http, login, metadata={"note": "hello"}).json()["event_id"]
+    pageview(http, login, metadata={"note": "mail jo@example.com"})
+    verify = ("./scripts/verify", "events", "--tenant", login.tenant_id)
+    code, output = stack.outcome(*verify)
+    assert (code, "2 records" in output, "verdict: clean" in output) == (0, True, True), output
+    export = ("./scripts/verify", "export", "--tenant", login.tenant_id, "--format", "parquet")
+    output = stack.run(*export)
+    assert "1 of 2 records exported in 1 parts; left out: 1 not_trainable" in output
+    assert f"gs://datasets/exports/{login.tenant_id}/~all/" in output
+
+    collection = documents(stack, login.tenant_id)
+    fields: dict[str, Any] = httpx.get(f"{collection}/{event_id}").raise_for_status().json()["fields"]
+    planted = fields | {"event_id": {"stringValue": "planted"}, "train_ok": {"booleanValue": False}}
+    httpx.post(f"{collection}?documentId=planted", json={"fields": planted}).raise_for_status()
+    code, output = stack.outcome(*verify, "--json")
+    report = json.loads(output)
+    assert (code, [item["rule"] for item in report["rules"]]) == (2, ["train_ok.wrong"])
+    assert report["rules"][0]["examples"][0]["event_id"] == "planted"
+    assert "hello" not in output
+    httpx.delete(f"{collection}/planted").raise_for_status()
+
+    assert stack.outcome("./scripts/verify", "events", "--tenant", "t_typo")[0] == 1
+    for wrong in ((), ("other",), ("events",), ("events", "--tenant", "nobody")):
+        assert stack.outcome("./scripts/verify", *wrong)[0] == 64
+    stack.compose("stop", "bossman")
+    try:
+        code, output = stack.outcome(*verify)
+    finally:
+        stack.compose("start", "bossman")
+        until_ready(http)
+    assert (code, "cure: ./scripts/up" in output) == (3, True)
