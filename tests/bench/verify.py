@@ -67,6 +67,9 @@ class Made:
         lines = [templates[n % len(templates)].replace(ID, f"{first + n:032x}") for n in range(BATCH)]
         return "".join(lines).encode()
 
+    async def delete(self, name: str) -> None:
+        """Nothing is stored."""
+
     async def close(self) -> None:
         """Nothing to close."""
 
