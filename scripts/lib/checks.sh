@@ -158,9 +158,13 @@ check_secrets_mode() {
 
 check_stale_volume() {
   local volumes
-  if [ -z "$engine_answers" ]; then return; fi
+  # A restore replaces the data, so it is the cure.
+  if [ -z "$engine_answers" ] || [ -n "${restoring:-}" ]; then return; fi
   volumes=$(stack_volumes | tr '\n' ' ')
-  if [ -n "$volumes" ] && [ ! -s "$login_file" ]; then
+  if [ -f "$restore_marker" ]; then
+    report fail STALE-VOLUME "a restore was interrupted: the data of project $project is partly the old, partly the new" \
+      "./scripts/restore FILE once more, or wipe it: ./scripts/reset"
+  elif [ -n "$volumes" ] && [ ! -s "$login_file" ]; then
     report fail STALE-VOLUME "data of project $project exists (${volumes% }), but its demo login .kit/demo-login.json is gone" "$stale_cure"
   elif [ -n "$volumes" ]; then
     report pass STALE-VOLUME "data and demo login are both there"
@@ -276,4 +280,13 @@ host_checks() {
   check_stale_volume
   check_proxy_ca
   check_clock
+}
+
+# What a script needs that builds and starts nothing.
+require_engine() {
+  check_docker_cli
+  check_docker_engine
+  check_compose
+  print_checks skip-pass
+  if [ "$(count_status fail)" -gt 0 ]; then exit 1; fi
 }

@@ -10,6 +10,7 @@ ports_file="$kit_dir/ports.yaml"
 login_file="$kit_dir/demo-login.json"
 build_log="$kit_dir/build.log"
 start_log="$kit_dir/start.log"
+restore_marker="$kit_dir/restore-unfinished"
 
 # Own background processes, ended on interruption; never anything else.
 background_pids=""

@@ -152,17 +152,21 @@ images_exist() {
   done <<<"$(built_images)"
 }
 
-# What a build depends on: the files that reach it, the bases, the mode and the profiles. Tests don't reach an image.
+# What a build depends on: the files that reach it, the bases, the mode and the profiles.
 build_inputs() {
   printf '%s %s %s %s\n' "$mode" "$profiles" "$(image_id "$closed_base")" "$(image_id "$closed_emulator")"
+  build_files
+}
+
+# Tests don't reach an image.
+build_files() {
   (cd "$root" && find engines requirements compose pyproject.toml compose.yaml .dockerignore \
     \( -name __pycache__ -o -name tests -o -name '*.md' \) -prune -o -type f -print 2>/dev/null |
     LC_ALL=C sort | while IFS= read -r file; do cksum "$file"; done)
 }
 
-build_is_current() {
-  [ "$(cat "$build_hash_file" 2>/dev/null || true)" = "$1" ] && images_exist
-}
+# One line after a build; one for each profile that has its images after a load of them.
+build_is_current() { grep -qxF "$1" "$build_hash_file" 2>/dev/null && images_exist; }
 
 # Proxies of the shell reach a build only by name; BuildKit keeps these arguments out of the image's history.
 proxy_arguments() {

@@ -25,6 +25,10 @@ engine_minimum=20.10
 . "$root/scripts/lib/checks.sh"
 # shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=live_checks.sh
 . "$root/scripts/lib/live_checks.sh"
+# shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=start.sh
+. "$root/scripts/lib/start.sh"
+# shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=volumes.sh
+. "$root/scripts/lib/volumes.sh"
 # shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=bundle.sh
 . "$root/scripts/lib/bundle.sh"
 

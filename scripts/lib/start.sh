@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154  # the topic files share variables; kit.sh loads them all
+# The steps from a checkout to a running stack, which up and restore share.
+
+# preflight SCRIPT [PORT]
+preflight() {
+  heading "Checking this host"
+  host_checks may-install "${2:-}"
+  print_checks skip-pass
+  if [ "$(count_status fail)" -gt 0 ]; then
+    say "Nothing was changed. After the cures above: ./scripts/$1"
+    exit 1
+  fi
+  say "$(count_status pass) checks passed"
+  check_status=() check_code=() check_summary=() check_cure=()
+  if ! have_compose || ! have_buildx; then install_plugins; fi
+}
+
+# Compose's verdict on the files comes before anything is built.
+validate_files() {
+  check_config
+  if [ "$(count_status fail)" -gt 0 ]; then
+    print_checks
+    exit 1
+  fi
+}
+
+# prepare_images [again]
+prepare_images() {
+  heading "Images ($mode host)"
+  ensure_bases "${1:-}"
+  validate_files
+  ensure_images "${1:-}"
+}
+
+print_summary() {
+  local url service
+  url="http://127.0.0.1:$(host_port bossman)"
+  heading "Ready in $SECONDS s"
+  row "Bossman" "$url"
+  row "API docs" "$url/docs"
+  row "health" "$url/healthz"
+  for service in $(expected_services); do
+    if [ "$service" != bossman ] && ! is_job "$service"; then row "$service" "http://127.0.0.1:$(host_port "$service")"; fi
+  done
+  row "events go to" "$(sink_in_use)"
+  row "Firestore is" "$(firestore_standin)"
+  row "demo login" "$demo_email, password in .kit/demo-login.json"
+  row "demo tenant" "$tenant_id"
+}
