@@ -75,7 +75,7 @@ class Export:
         manifest = self._manifest(asked, until)
         with SeenIds() as ids:
             await self._verification.ids(asked, ids)
-            async for judged in self._verification.judged(asked, until):
+            async for judged in self._verification.judged(asked):
                 manifest.counts.read += 1
                 line = self._line(judged, ids, manifest)
                 if line and self._size + len(line) > LARGEST:

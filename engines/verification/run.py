@@ -50,7 +50,7 @@ class Verification:
         records = synthetic = 0
         async with AsyncExitStack() as stack:
             ids = None if surveyed else stack.enter_context(SeenIds())
-            async for judged in self.judged(asked, until):
+            async for judged in self.judged(asked):
                 records += 1
                 synthetic += judged.synthetic
                 for rule in (*judged.rules, *_compared(ids, judged)):
@@ -70,10 +70,10 @@ class Verification:
             rules=findings.named(),
         )
 
-    async def judged(self, asked: Asked, until: datetime) -> AsyncIterator[Judged]:
+    async def judged(self, asked: Asked) -> AsyncIterator[Judged]:
         """Every record, judged by all that needs no other record."""
         async for record in self._sink.records(asked.tenant_id, asked.env, asked.since):
-            judged = judge(record, until)
+            judged = judge(record, self._clock())  # not the run's beginning: events arrive while it reads
             rule = judge_train_ok(judged, await self._eligible(judged))
             yield replace(judged, rules=(*judged.rules, rule)) if rule else judged
 

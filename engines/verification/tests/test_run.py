@@ -1,7 +1,7 @@
 """A run over a sink: what the pipeline wrote is clean, what is planted is found, and no payload is shown."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -26,12 +26,15 @@ class Planted(FaultySink):
     def __init__(self) -> None:
         super().__init__()
         self.planted: Sequence[Record] = ()
+        self.arriving: Sequence[Callable[[], Record]] = ()
 
     async def records(self, *asked: Any) -> AsyncIterator[Record]:
         async for record in super().records(*asked):
             yield record
         for record in self.planted:
             yield record
+        for arriving in self.arriving:
+            yield arriving()
 
 
 @pytest.fixture
@@ -116,6 +119,22 @@ async def test_what_is_planted_is_found_with_its_id_and_without_its_payload(kit:
         assert SECRET not in shown
     assert "\x1b" not in as_text(report)
     assert "verdict: faults" in as_text(report)
+
+
+async def test_an_event_that_arrives_during_a_long_run_lies_in_no_future(kit: PipelineKit) -> None:
+    await log_some(kit)
+    [clean] = [record async for record in kit.sink.records("t_acme", "staging")]
+    assert clean.fields is not None
+    fields = clean.fields | {"event_id": "late"}
+
+    def arrive() -> Record:
+        kit.clock.advance(minutes=5)
+        return Record("place/late", fields | {"ingested_at": kit.clock.now})
+
+    assert isinstance(kit.sink, Planted)
+    kit.sink.arriving = [arrive]
+    report = await report_of(kit)
+    assert (report.verdict, counts(report)) == ("clean", {"train_ok.undecided": 1})
 
 
 async def test_examples_are_as_many_as_asked_for(kit: PipelineKit) -> None:
