@@ -122,7 +122,7 @@ class Settings(BaseSettings):
         None,
         validation_alias="DATASETS_BUCKET",
         description=(
-            "Bucket of the object-store sink, with its scheme: `gs://bucket` or `s3://bucket`, "
+            "Bucket of the object-store sink and of exports, with its scheme: `gs://bucket` or `s3://bucket`, "
             "with `/prefix` if wanted; required by `object_store`."
         ),
     )
