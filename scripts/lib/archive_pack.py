@@ -59,7 +59,7 @@ def files_of(folder: Path) -> Iterator[Path]:
 
 
 def attributes_of(path: Path) -> dict[str, str]:
-    """The extended attributes that a server keeps beside a file's content: without its own, an object is none."""
+    """Extended attributes, by which a server knows its files: without its own, an object is none."""
     if sys.platform != "linux":
         return {}
     names = [name for name in sorted(os.listxattr(path)) if name.startswith("user.")]

@@ -108,7 +108,9 @@ def check_entry(info: tarfile.TarInfo) -> None:
 
 def attributes_of(info: tarfile.TarInfo) -> dict[str, bytes]:
     """The extended attributes of an entry. Raises Refused for other than a user's own."""
-    found = {name.removeprefix(ATTRIBUTE): value for name, value in info.pax_headers.items() if ATTRIBUTE in name}
+    found = {
+        name.removeprefix(ATTRIBUTE): value for name, value in info.pax_headers.items() if ATTRIBUTE in name
+    }
     try:
         values = {name: b64decode(value, validate=True) for name, value in found.items()}
     except ValueError:

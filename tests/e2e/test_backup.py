@@ -55,6 +55,35 @@ def dashboards(http: httpx.Client, logins: list[Login]) -> dict[str, Any]:
     }
 
 
+OBJECT = "storage/v1/b/datasets/o"
+TABLES = "bigquery/v2/projects/northstar-local/datasets/nexus_events/tables"
+
+
+def url_of(stack: Stack, service: str, port: int) -> str:
+    return "http://" + stack.compose("port", service, str(port)).strip()
+
+
+def put_elsewhere(stack: Stack) -> None:
+    """An object and a row in the sinks that are not in use."""
+    store, warehouse = url_of(stack, "objectstore", 4443), url_of(stack, "bigquery", 9050)
+    upload = {"uploadType": "media", "name": "kept/a"}
+    httpx.post(f"{store}/upload/{OBJECT}", params=upload, content=b"kept").raise_for_status()
+    name = {"projectId": "northstar-local", "datasetId": "nexus_events", "tableId": "kept"}
+    table = {"tableReference": name, "schema": {"fields": [{"name": "id", "type": "STRING"}]}}
+    httpx.post(f"{warehouse}/{TABLES}", json=table).raise_for_status()
+    rows = {"rows": [{"insertId": "a", "json": {"id": "kept"}}]}
+    assert "insertErrors" not in httpx.post(f"{warehouse}/{TABLES}/kept/insertAll", json=rows).json()
+
+
+def elsewhere(stack: Stack) -> dict[str, Any]:
+    """What lies in the sinks that are not in use."""
+    store, warehouse = url_of(stack, "objectstore", 4443), url_of(stack, "bigquery", 9050)
+    [listed] = httpx.get(f"{store}/{OBJECT}", params={"prefix": "kept/"}).json()["items"]
+    rows = httpx.get(f"{warehouse}/{TABLES}/kept/data").json()["rows"]
+    told = {key: listed[key] for key in ("name", "size", "generation", "timeCreated", "md5Hash")}
+    return told | {"rows": rows, "content": httpx.get(f"{store}/{OBJECT}/kept%2Fa?alt=media").text}
+
+
 @dataclass
 class Journey:
     """What was seen on the way."""
@@ -68,6 +97,7 @@ class Journey:
     restored: str
     copy: Stack
     in_copy: dict[str, Any]
+    other_sinks: tuple[dict[str, Any], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -78,16 +108,18 @@ def journey(stack: Stack) -> Iterator[Journey]:
         for login in logins:
             for env in ENVS:
                 Filler(stack.url, login, env).everything()
-        before = dashboards(http, logins)
+        put_elsewhere(stack)
+        before, kept = dashboards(http, logins), elsewhere(stack)
         backup = stack.run("./scripts/backup", ARCHIVE)
         after = dashboards(http, logins)
         saved = stack.run("./scripts/bundle", "save", IMAGES)
         loaded = copy.run("./scripts/bundle", "load", str(stack.path / IMAGES))
         restored = copy.run("./scripts/restore", str(stack.path / ARCHIVE), "--yes")
-        copy.url = "http://" + copy.compose("port", "bossman", "8000").strip()
+        copy.url = url_of(copy, "bossman", 8000)
         with copy.client() as there:
             in_copy = dashboards(there, logins)
-        yield Journey(logins, before, after, backup, saved, loaded, restored, copy, in_copy)
+        sinks = kept, elsewhere(copy)
+        yield Journey(logins, before, after, backup, saved, loaded, restored, copy, in_copy, sinks)
         for name in (ARCHIVE, IMAGES):
             (stack.path / name).unlink()
 
@@ -97,6 +129,12 @@ def test_the_restored_dashboards_are_equal_in_every_value(journey: Journey) -> N
     fresh = [path for path, value in journey.before.items() if "/freshness/" in path and value == "fresh"]
     assert len(fresh) > len(journey.logins) * len(ENVS) * 5
     print(f"{len(journey.before)} values compared")  # noqa: T201 - the figure
+
+
+def test_the_sinks_that_are_not_in_use_are_restored_too(journey: Journey) -> None:
+    before, after = journey.other_sinks
+    assert after == before
+    assert (before["content"], len(before["rows"])) == ("kept", 1)
 
 
 def test_the_stack_runs_on_after_its_backup_with_the_same_dashboards(journey: Journey) -> None:
