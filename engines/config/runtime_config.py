@@ -122,8 +122,8 @@ class Settings(BaseSettings):
         None,
         validation_alias="DATASETS_BUCKET",
         description=(
-            "Bucket of the object-store sink and of exports, with its scheme: `gs://bucket` or `s3://bucket`, "
-            "with `/prefix` if wanted; required by `object_store`."
+            "Bucket of the object-store sink and of exports, with its scheme: `gs://bucket` or "
+            "`s3://bucket`, with `/prefix` if wanted; required by `object_store`."
         ),
     )
     bigquery_emulator_host: Url | None = Field(
