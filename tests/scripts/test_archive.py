@@ -164,7 +164,11 @@ def test_members_that_the_manifest_does_not_name_are_refused() -> None:
     assert (code, told) == (3, "it holds 'volumes/../../escaped.tar', which its manifest does not name\n")
 
 
-@pytest.mark.parametrize("data", [b"", b"no archive", gzip.compress(b"no tar"), gzip.compress(tar_of())])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no archive", gzip.compress(b"no tar"), gzip.compress(tar_of())],
+    ids=["nothing", "text", "packed_text", "empty_tar"],
+)
 def test_what_is_no_archive_is_refused(data: bytes) -> None:
     code, told = check(data)
     assert code == 3

@@ -16,7 +16,7 @@ from tests.support.app import Login, MemoryKit
 
 READERS = {
     Reads: {"source", "changes", "get", "find", "count"},
-    SinkReads: {"describe", "latest", "probe", "scan"},
+    SinkReads: {"describe", "latest", "probe", "records", "scan"},
     DeliveryReads: {"state", "changes", "undelivered", "queued", "totals"},
 }
 """All that the reading protocols offer. A writer among them would be a new name here."""
