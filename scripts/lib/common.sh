@@ -24,7 +24,7 @@ bounded() {
   shift
   if has timeout; then
     timeout "$limit" "$@"
-    return
+    return $? # a bare return inside a trap gives the status from before the trap
   fi
   "$@" &
   local pid=$! waited=0

@@ -46,7 +46,7 @@ revive() {
 # heal: whatever state it is in; safe to repeat. Returns when the far end answers its own health check again.
 heal() {
   local tries=0
-  if [ -z "$fault_id" ]; then return; fi
+  if [ -z "$fault_id" ]; then return 0; fi
   if [ -n "$slow_pid" ]; then
     kill "$slow_pid" 2>/dev/null || true
     wait "$slow_pid" 2>/dev/null || true
