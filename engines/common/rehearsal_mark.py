@@ -1,6 +1,10 @@
-"""The mark of a rehearsal: e-mail addresses in a domain under ``.invalid``, which nobody can have."""
+"""The marks of a rehearsal: of its users and tenants, and of the events that it sends."""
 
 DOMAIN = "rehearsal.invalid"
+"""Of its users' e-mail addresses; under ``.invalid`` nobody can have one."""
+
+MARK = {"synthetic": "rehearsal"}
+"""Entry in the metadata of every page view and click that it sends."""
 
 
 def is_rehearsal(email: str) -> bool:

@@ -11,8 +11,6 @@ from engines.common.rehearsal_mark import DOMAIN
 from engines.rehearsal.journal import Journal
 
 DASHBOARD = "/bossman/tenant-dashboard"
-MARK = {"synthetic": "rehearsal"}
-"""Metadata of every event that a rehearsal sends."""
 
 
 class NotCarriedOut(Exception):

@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 
+from engines.common.rehearsal_mark import MARK
 from engines.nexus.backends.sink import Envelope, SinkError
 from engines.rehearsal import claims
-from engines.rehearsal.caller import MARK, Caller, words_of
+from engines.rehearsal.caller import Caller, words_of
 from engines.rehearsal.claims import LIMIT_SECONDS
 from engines.rehearsal.inside import Inside
 from engines.rehearsal.refusals import dashboard_of

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
+from engines.common.rehearsal_mark import MARK
 from engines.dataset.events.schemas import DatasetEvent
 from engines.guardrails.pii_text import PATTERNS, PiiFlag, detect, policy_reason
 from engines.logging.events.scan import scanned_text
@@ -49,9 +50,6 @@ RULES: dict[str, tuple[Severity, str]] = {
     "audit.trace": ("warning", "an audit event whose ids or actor do not agree"),
 }
 """Each rule with its severity and what it says of the records that it names."""
-
-SYNTHETIC = ("synthetic", "rehearsal")
-"""Entry of metadata that marks what a rehearsal sent."""
 
 ENVELOPE = ("event_id", "ingested_at", "schema_version")
 KNOWN = {*DatasetEvent.model_fields, *ENVELOPE}
@@ -94,7 +92,7 @@ class Judged:
     def synthetic(self) -> bool:
         """Whether a rehearsal sent it."""
         metadata = self.fields.get("metadata")
-        return isinstance(metadata, dict) and metadata.get(SYNTHETIC[0]) == SYNTHETIC[1]
+        return isinstance(metadata, dict) and MARK.items() <= metadata.items()
 
 
 def judge(record: Record, now: datetime) -> Judged:
