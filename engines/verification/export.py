@@ -28,6 +28,8 @@ WRITE_SECONDS = 30.0
 EVERY_ENV = "~all"
 """Folder of an export of every env; no env is written like that."""
 
+UNDECIDED = {"flags.undecided", "train_ok.undecided"}
+
 CLAIMS: dict[str, LeftOut] = {"copy": "copy", "conflict": "faulted", "unseen": "arrived_later"}
 
 
@@ -107,7 +109,7 @@ class Export:
             return "synthetic"
         if not judged.event.train_ok:
             return "not_trainable"
-        if "train_ok.undecided" in judged.rules:
+        if UNDECIDED.intersection(judged.rules):
             return "undecided"
         claim = ids.claim(str(judged.event_id))
         if claim == "conflict":

@@ -18,6 +18,7 @@ from engines.dataset.events.schemas import DatasetEvent
 from engines.guardrails.pii_text import PATTERNS, PiiFlag, detect, policy_reason
 from engines.logging.events.scan import scanned_text
 from engines.nexus.backends.sink import EVENT_ID_PATTERN, SCHEMA_VERSION, Mismatch, Record
+from engines.verification.orders import given_in_some_order
 
 Severity = Literal["info", "warning", "fault"]
 
@@ -40,6 +41,10 @@ RULES: dict[str, tuple[Severity, str]] = {
     "isolation.env": ("fault", "another env's event in this env's place"),
     "flags.shape": ("fault", "pii_flags is not {flags: known labels in order, policy_reason: text}"),
     "flags.wrong": ("fault", "the flags are not those that the engine derives"),
+    "flags.undecided": (
+        "info",
+        "the flags depend on the order of too many fields, which the sink has not kept",
+    ),
     "flags.reason": ("fault", "the policy_reason does not go with the flags"),
     "train_ok.wrong": ("fault", "train_ok is not what flags and preferences make it"),
     "train_ok.undecided": ("info", "the preference in force back then is not known"),
@@ -105,11 +110,12 @@ def judge(record: Record, now: datetime) -> Judged:
     rules += [PLACE_RULES[mismatch] for mismatch in record.mismatches]
     if event is None:
         return Judged(record.place, record.fields, tuple(rules), at)
-    flags = tuple(detect(scanned_text(event)))
-    if "pii_flags" in record.fields:
-        rules += _flags(event.pii_flags, list(flags))
+    flags, undecided = _derived(record, event)
+    rules += undecided
+    if "pii_flags" in record.fields and not undecided:
+        rules += _flags(event.pii_flags, flags)
     rules += _audit(event)
-    return Judged(record.place, record.fields, tuple(rules), at, event, flags)
+    return Judged(record.place, record.fields, tuple(rules), at, event, tuple(flags))
 
 
 def judge_train_ok(judged: Judged, eligible: bool | None) -> str | None:
@@ -175,6 +181,20 @@ def _time(fields: Mapping[str, Any], at: datetime | None, now: datetime) -> Iter
         yield "time.malformed"
     elif at > now + FUTURE:
         yield "time.future"
+
+
+def _derived(record: Record, event: DatasetEvent) -> tuple[list[PiiFlag], list[str]]:
+    """The flags that go with the event, and the rule that names it when that cannot be told."""
+    derived, stored = detect(scanned_text(event)), event.pii_flags.get("flags")
+    if record.ordered or stored == derived or not isinstance(stored, list):
+        return derived, []
+    match given_in_some_order(event, stored):
+        case "no":
+            return derived, []
+        case "yes":
+            return stored, []
+        case "unknown":
+            return stored, ["flags.undecided"]
 
 
 def _flags(stored: dict[str, Any], derived: list[PiiFlag]) -> Iterator[str]:

@@ -58,7 +58,7 @@ async def test_trainable_events_alone_are_exported_without_pii(
     code, output = await place.verify(capsys, "export", "--format", form, "--json")
     assert code == 0
     manifest = json.loads(output)
-    left_out = {"synthetic": 1, "not_trainable": 2}
+    left_out = {"synthetic": 1, "not_trainable": 3}
     assert manifest["counts"] == {"read": len(CLEAN_EVENTS), "exported": 3, "left_out": left_out}
     found = await objects(place)
     [part] = manifest["parts"]
@@ -95,7 +95,7 @@ async def test_choices_narrow_or_widen_it(
     place: Place, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     code, output = await place.verify(capsys, "export", "--env", "dev", "--synthetic")
-    assert (code, "3 of 5 records exported in 1 parts" in output) == (0, True)
+    assert (code, "3 of 6 records exported in 1 parts" in output) == (0, True)
     found = await objects(place)
     assert {name.split("/")[2] for name in found} == {"dev"}
     assert {row[0] for row in rows_of(found, tmp_path, "ndjson")} == {"plain", "second", "rehearsed"}

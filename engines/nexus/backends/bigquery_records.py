@@ -62,7 +62,7 @@ def to_record(table: str, row: Mapping[str, Any]) -> Record:
     """The row as a record. An empty column is a field that is not there."""
     fields = {name: value for name, value in row.items() if value is not None}
     at = fields.get("ingested_at")
-    return Record(f"{table}${at:%Y%m%d}" if at else f"{table}$__NULL__", fields)
+    return Record(f"{table}${at:%Y%m%d}" if at else f"{table}$__NULL__", fields, ordered=False)
 
 
 def to_tallies(rows: Iterable[Mapping[str, Any]]) -> dict[SurveyedRule, Tally]:

@@ -44,7 +44,7 @@ def to_record(tenant_id: str, snapshot: Any) -> Record:
         mismatches.append("env")
     elif _is_elsewhere(fields, times):
         mismatches.append("time")
-    return Record(snapshot.reference.path, fields, tuple(mismatches))
+    return Record(snapshot.reference.path, fields, tuple(mismatches), ordered=False)
 
 
 def _is_elsewhere(fields: dict[str, Any], times: Any) -> bool:

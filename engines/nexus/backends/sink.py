@@ -100,12 +100,14 @@ class Record:
     """What lies in one place of a sink, as it lies there: nothing of it is checked.
 
     ``place`` is an address and no payload. ``fields`` are those of event and envelope together; None where
-    what lies there has no fields. ``mismatches`` says where fields and place disagree.
+    what lies there has no fields. ``mismatches`` says where fields and place disagree, ``ordered`` whether
+    the fields of a mapping come in the order in which they were written.
     """
 
     place: str
     fields: dict[str, Any] | None
     mismatches: tuple[Mismatch, ...] = ()
+    ordered: bool = True
 
 
 @dataclass(frozen=True)
