@@ -67,17 +67,24 @@ def indicator(
     """The indicator of one tenant. ``read_failure`` says what of the two before it could not be read."""
     status, reason = _status(description, probe, state, undelivered, read_failure)
     error, waits = state.last_error, undelivered
+
+    def named(text: str) -> str:
+        """What a sink says of its target, which has a place for the tenant, said of this tenant's."""
+        return text.replace("{tenant}", tenant_id)
+
     return EventSinkIndicator(
         backend=description.backend,
         last_write_at=last_write_at,
         backend_class=description.backend_class,
-        target=description.target.replace("{tenant}", tenant_id),
+        target=named(description.target),
         stand_in=description.stand_in,
         status=status,
-        reason=reason,
+        reason=named(reason) if reason else None,
         latency_ms=probe.latency_ms,
         observed_at=probe.observed_at,
-        last_error=LastErrorView(at=error.at, kind=error.kind, message=error.message) if error else None,
+        last_error=LastErrorView(at=error.at, kind=error.kind, message=named(error.message))
+        if error
+        else None,
         consecutive_failures=state.consecutive_failures,
         backlog=Backlog(depth=waits.depth, oldest_at=waits.oldest_at) if waits else Backlog(depth=None),
         dead_letters=waits.dead_letters if waits else None,

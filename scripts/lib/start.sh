@@ -38,6 +38,8 @@ print_summary() {
   url="http://127.0.0.1:$(host_port bossman)"
   heading "Ready in $SECONDS s"
   row "Bossman" "$url"
+  row "page" "$url/bossman/ (sign in with the demo login)"
+  row "all tenants" "$url/bossman/onboarding"
   row "API docs" "$url/docs"
   row "health" "$url/healthz"
   for service in $(expected_services); do

@@ -145,3 +145,13 @@ def test_the_indicator_shows_exactly_this_and_the_existing_keys_first() -> None:
 def test_without_an_error_there_is_none() -> None:
     shown = indicator(SINK, "t_acme", PASSED, HEALTHY, None, NONE_WAIT, None)
     assert (shown.last_error, shown.consecutive_failures, shown.last_write_at) == (None, 0, None)
+
+
+def test_what_a_sink_says_of_its_target_names_the_tenant() -> None:
+    away = ProbeResult(False, NOW, 2.0, "project/nexus_events_{tenant}: not reachable")
+    state = DeliveryState(LastError(NOW, "unreachable", "project/nexus_events_{tenant}: not reachable"), 1)
+    shown = indicator(SINK, "t_acme", away, state, None, NONE_WAIT, None)
+    assert shown.target == "project/nexus_events_t_acme"
+    assert shown.reason == "project/nexus_events_t_acme: not reachable"
+    assert shown.last_error is not None
+    assert shown.last_error.message == "project/nexus_events_t_acme: not reachable"
