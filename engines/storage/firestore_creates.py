@@ -59,8 +59,7 @@ class Creates:
                 _answer(request[0], error)
                 return
             # One malformed document, or one that comes twice, fails all: each is sent alone.
-            for waiting in request:
-                await self._send([waiting])
+            await asyncio.gather(*(self._send([waiting]) for waiting in request))
         except Exception as error:
             for waiting in request:
                 _answer(waiting, error)
