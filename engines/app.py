@@ -49,6 +49,7 @@ from engines.logging.progress import Milestone
 from engines.nexus.backends import get_backend
 from engines.nexus.backends.sink import EventSink
 from engines.nexus.delivery import Delivery, Limits
+from engines.nexus.delivery.recovery import Recovery
 from engines.privacy import routes as privacy_routes
 from engines.privacy.service import PrivacyService
 from engines.seo import routes as seo_routes
@@ -135,6 +136,7 @@ class Services:
     dashboard: DashboardReads = field(init=False, repr=False)
     overview: OverviewReads = field(init=False, repr=False)
     backfill: Backfill = field(init=False, repr=False)
+    recovery: Recovery = field(init=False, repr=False)
 
 
 def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
@@ -149,6 +151,10 @@ def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
             app.state.services = services = build_services(settings, opened, metrics)
             services.delivery.start()
             stack.push_async_callback(services.delivery.stop)
+            services.recovery.start()
+            stack.push_async_callback(services.recovery.stop)
+            services.analytics.raw_records.start()
+            stack.push_async_callback(services.analytics.raw_records.stop)
             stack.push_async_callback(services.milestones.close)
             stack.push_async_callback(services.arrivals.close)
             stack.push_async_callback(services.backfill.stop)
@@ -225,7 +231,9 @@ def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> 
         tokens=tokens,
         identity=identity,
         privacy=privacy,
-        analytics=AnalyticsService(state["analytics_events"], pipeline, clock),
+        analytics=AnalyticsService(
+            state["analytics_events"], pipeline, adapters.sink, delivery.waiting, clock
+        ),
         analytics_configs=AnalyticsConfigService(state["identity"], locks, clock),
         strategy_locks=locks,
         firearms=FirearmsService(state["firearms"], audit, clock),
@@ -243,6 +251,13 @@ def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> 
     )
     services.dashboard = _dashboard_reads(services, adapters)
     services.overview = OverviewReads(noted.reads, arrivals.recent, clock)
+    services.recovery = Recovery(
+        adapters.sink,
+        delivery.recent,
+        delivery,
+        metrics.of_sink(adapters.sink.describe().backend),
+        restore=[services.analytics.raw_records.restore],
+    )
     services.backfill = Backfill(_evidence(services, adapters), identity, noted)
     return services
 

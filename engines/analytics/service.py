@@ -5,12 +5,14 @@ from typing import Any
 from uuid import uuid4
 
 from engines.analytics.models import ANALYTICS_EVENTS, AnalyticsEvent, AnalyticsEventType, PageviewBody
+from engines.analytics.raw_records import RawRecords, Waiting
 from engines.common.clock import Clock, utc_now
 from engines.common.collection import Collection
-from engines.common.documents import DocumentStore, StoreError
+from engines.common.documents import DocumentStore, Scope, StoreError
 from engines.common.identity import RequestContext
 from engines.dataset.events.schemas import DatasetEvent
 from engines.logging.events import EventPipeline, PipelineResult
+from engines.nexus.backends.sink import SinkReads
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +32,16 @@ EVENT_FIELDS = (
 class AnalyticsService:
     """Operations on analytics events. Each may raise StoreError."""
 
-    def __init__(self, store: DocumentStore, pipeline: EventPipeline, clock: Clock = utc_now) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: DocumentStore,
+        pipeline: EventPipeline,
+        sink: SinkReads,
+        waiting: Waiting,
+        clock: Clock = utc_now,
+    ) -> None:
         self.events = Collection(store, ANALYTICS_EVENTS, AnalyticsEvent)
+        self.raw_records = RawRecords(self.events, sink, waiting, clock)
         self._pipeline = pipeline
         self._clock = clock
 
@@ -42,6 +51,7 @@ class AnalyticsService:
         """Keep the raw record and send the dataset event under the same id.
 
         When the event is not stored the raw record is taken back, so that a retry finds nothing half-done.
+        What a failure leaves in doubt is settled later, see RawRecords.
         """
         event_id = uuid4().hex
         event = _dataset_event(context, event_type, body)
@@ -53,18 +63,25 @@ class AnalyticsService:
             payload={"input": event.input, "metadata": event.metadata},
             created_at=self._clock(),
         )
-        # A new id needs no look at what is there.
-        await self._store.put(self.events.write(context.scope, event_id, raw, create=True))
+        try:
+            await self.events.create(context.scope, event_id, raw)
+        except StoreError as error:
+            if error.transient:
+                self.raw_records.doubt(context.scope, event_id)
+            raise
         result = await self._pipeline.log(event, event_id)
         if result.status == "error":
-            await self._take_back(context, event_id)
+            await self._take_back(context.scope, event_id, in_doubt=result.kind != "permanent")
         return result
 
-    async def _take_back(self, context: RequestContext, event_id: str) -> None:
+    async def _take_back(self, scope: Scope, event_id: str, *, in_doubt: bool) -> None:
+        if in_doubt:
+            self.raw_records.doubt(scope, event_id)
         try:
-            await self.events.delete(context.scope, event_id)
+            await self.events.delete(scope, event_id)
         except StoreError as error:
-            log.warning("analytics event %s could not be taken back: %s", event_id, error)
+            self.raw_records.doubt(scope, event_id)
+            log.warning("analytics event %s could not be taken back yet: %s", event_id, error)
 
 
 def _dataset_event(

@@ -36,6 +36,10 @@ class SinkMetrics:
         """See Observer."""
         self._metrics.retries.labels(self._sink).inc()
 
+    def resent(self, events: int) -> None:
+        """See Observer."""
+        self._metrics.resent.labels(self._sink).inc(events)
+
 
 class Metrics:
     """All metrics of one app. Gauges are set when they are asked for."""
@@ -57,6 +61,9 @@ class Metrics:
             registry=here,
         )
         self.retries = Counter("northstar_batch_retries", "Batches sent once more", ["sink"], registry=here)
+        self.resent = Counter(
+            "northstar_events_resent", "Accepted events that the sink had lost", ["sink"], registry=here
+        )
         self.requests = Histogram(
             "northstar_http_request_seconds",
             "Time of a request",
@@ -79,6 +86,7 @@ class Metrics:
         for result in ("stored", "duplicate", "outbox", "refused", "overloaded", "failed"):
             self.events.labels(result, sink)
         self.retries.labels(sink)
+        self.resent.labels(sink)
         return SinkMetrics(self, sink)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:

@@ -123,6 +123,10 @@ class Collection(Generic[Model]):
         """Store the whole record, replacing the scope's own. Raises KeyTaken, StoreError."""
         await self._store.put(self.write(scope, key, record))
 
+    async def create(self, scope: Scope, key: str, record: Model) -> None:
+        """Store a new record. Raises KeyTaken when the id is in use, StoreError."""
+        await self._store.put(self.write(scope, key, record, create=True))
+
     async def delete(self, scope: Scope, key: str) -> None:
         """Delete the record if it exists. Raises StoreError."""
         await self._store.delete(self._address, scope, key)

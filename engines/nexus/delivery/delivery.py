@@ -18,6 +18,7 @@ from engines.nexus.delivery.lease import Lease
 from engines.nexus.delivery.observer import Observer, Result, Unobserved
 from engines.nexus.delivery.outbox import Outbox
 from engines.nexus.delivery.queue import Delivered, Limits, Overloaded, Waiting
+from engines.nexus.delivery.recent import RecentEvents
 from engines.nexus.delivery.state import DeliveryState, Score, Totals, Undelivered
 from engines.nexus.delivery.text import to_text
 from engines.nexus.delivery.writers import Refused, Writers
@@ -55,13 +56,16 @@ class Delivery:
         self._limits = limits or Limits()
         self._observer = observer or Unobserved()
         self._score = Score(clock)
+        self.recent = RecentEvents(clock)
         self._letters = DeadLetters(letters, clock) if letters else None
         self._outbox = Outbox(outbox, clock) if outbox else None
         self._writers = Writers(sink, self._outbox, self._letters, self._score, self._limits, self._observer)
         self._drain: Drain | None = None
         if self._outbox:
             lease, seconds = Lease(self._outbox.store, clock), self._limits.drain_seconds
-            self._drain = Drain(sink, self._outbox, self._letters, lease, seconds, self._observer)
+            self._drain = Drain(
+                sink, self._outbox, self._letters, lease, seconds, self._observer, self.recent
+            )
         self._draining: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -76,20 +80,22 @@ class Delivery:
         Raises Refused when the sink can never store it, Overloaded when there is no room for it, and any
         other SinkError when it is not known to be stored.
         """
+        text = to_text(envelope)
         try:
-            delivered = await self._deliver(envelope)
+            delivered = await self._deliver(envelope, text)
         except SinkError as error:
             self._observer.delivered(_result_of(error))
             raise
+        self.recent.add(envelope, text)
         self._observer.delivered("duplicate" if delivered.duplicate else _STORED[delivered.durable_in])
         return delivered
 
-    async def _deliver(self, envelope: Envelope) -> Delivered:
+    async def _deliver(self, envelope: Envelope, text: str) -> Delivered:
         target = self._sink.describe().target
         if self._stopping:
             raise Overloaded(target, "this process is stopping, try again")
         loop = asyncio.get_running_loop()
-        waiting = Waiting(envelope, to_text(envelope), loop.time(), self._clock(), loop.create_future())
+        waiting = Waiting(envelope, text, loop.time(), self._clock(), loop.create_future())
         self._writers.queue.add(waiting, target)
         self._writers.wake()
         try:
@@ -97,6 +103,15 @@ class Delivery:
                 return await waiting.answer
         except TimeoutError as error:
             raise SinkRetryable(target, "no answer in time", "timeout") from error
+
+    @property
+    def failed_batches(self) -> int:
+        """See Breaks.failed_batches."""
+        return self._score.failed_batches
+
+    async def waiting(self, scope: Scope) -> int:
+        """See Breaks.waiting."""
+        return await self._outbox.depth(scope) if self._outbox else 0
 
     def changes(self, scope: Scope) -> Hashable:
         """See DeliveryReads.changes."""

@@ -10,6 +10,7 @@ from engines.nexus.delivery.dead_letters import DeadLetters
 from engines.nexus.delivery.lease import Lease, LeaseHeld
 from engines.nexus.delivery.observer import Observer
 from engines.nexus.delivery.outbox import Outbox, OutboxEntry
+from engines.nexus.delivery.recent import RecentEvents
 
 
 class Drain:
@@ -23,6 +24,7 @@ class Drain:
         lease: Lease,
         seconds: float,
         observer: Observer,
+        recent: RecentEvents,
     ) -> None:
         self._sink = sink
         self._outbox = outbox
@@ -30,6 +32,7 @@ class Drain:
         self._lease = lease
         self._seconds = seconds
         self._observer = observer
+        self._recent = recent
         self._alone = asyncio.Lock()
 
     async def send_next(self) -> int:
@@ -55,6 +58,9 @@ class Drain:
         receipts = await send(self._sink, batch, self._seconds, self._observer)
         await self._keep_refused(group, receipts)
         await self._lease.settle([self._outbox.deletion(entry) for entry in group])
+        for entry, envelope, receipt in zip(group, batch, receipts, strict=True):
+            if receipt.error is None:
+                self._recent.add(envelope, entry.envelope)
         return len(group)
 
     async def release(self) -> None:

@@ -26,6 +26,10 @@ class Observer(Protocol):
         """A batch is sent to the sink once more."""
         ...
 
+    def resent(self, events: int) -> None:
+        """So many events that were accepted before were missing in the sink, and were sent again."""
+        ...
+
 
 class Unobserved:
     """Nobody counts."""
@@ -37,4 +41,7 @@ class Unobserved:
         """See Observer."""
 
     def retried(self) -> None:
+        """See Observer."""
+
+    def resent(self, events: int) -> None:
         """See Observer."""

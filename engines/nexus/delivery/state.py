@@ -35,6 +35,7 @@ class Score:
         self._clock = clock
         self.state = DeliveryState()
         self.down: SinkError | None = None
+        self.failed_batches = 0
         self.stored: Counter[Scope] = Counter()
         """How many events of each scope the sink took from this process's callers."""
 
@@ -43,6 +44,7 @@ class Score:
         last = LastError(self._clock(), error.reason, str(error))
         self.state = DeliveryState(last, self.state.consecutive_failures + 1)
         self.down = error
+        self.failed_batches += 1
 
     def succeeded(self) -> None:
         """The sink took a batch and judged its events, whatever it said of each."""

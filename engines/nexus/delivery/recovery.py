@@ -1,0 +1,186 @@
+"""Recovery: a sink or a store that came back with less than it had acknowledged is given it again.
+
+A break is a batch that the sink did not take, or a stand-in that started again (another ``generation``).
+After it, what was accepted lately is read back from the sink, and what is missing is sent again under the
+same ids. What is no longer kept cannot be sent again: the comparison of accepted and stored events counts it.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Protocol
+
+from engines.common.documents import Scope, StoreError
+from engines.nexus.backends.sink import Envelope, EventSink, SinkError
+from engines.nexus.delivery.attempt import send
+from engines.nexus.delivery.observer import Observer
+from engines.nexus.delivery.recent import AcceptedEvent, RecentEvents
+from engines.nexus.delivery.text import from_text, plain
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 2.0
+"""How often a break is looked for."""
+RETRY_SECONDS = 10.0
+"""How long to wait before another try, when the last one could not be finished."""
+PROBE_SECONDS = 2.5
+SEND_SECONDS = 30.0
+BATCH_EVENTS = 500
+BATCH_BYTES = 4_000_000
+
+Generation = Callable[[], Awaitable[str | None]]
+"""Identifies the present start of the store behind; None while it is unknown. Never raises."""
+
+Restore = Callable[[Sequence[Envelope]], Awaitable[None]]
+"""Stores again what belongs beside the events, where it is missing. Raises StoreError."""
+
+
+class Breaks(Protocol):
+    """What delivery knows of the sink's failures."""
+
+    @property
+    def failed_batches(self) -> int:
+        """How many batches the sink did not take since the start of this process."""
+        ...
+
+    async def waiting(self, scope: Scope) -> int:
+        """How many of the scope's events wait in the outbox. Raises StoreError."""
+        ...
+
+
+class Recovery:
+    """Watches for breaks and mends what they left. ``sink`` is the caller's."""
+
+    def __init__(
+        self,
+        sink: EventSink,
+        recent: RecentEvents,
+        breaks: Breaks,
+        observer: Observer,
+        generation: Generation | None = None,
+        restore: Sequence[Restore] = (),
+    ) -> None:
+        self._sink = sink
+        self._recent = recent
+        self._breaks = breaks
+        self._observer = observer
+        self._generation = generation
+        self._restore = restore
+        self._known: str | None = None
+        self._failed_before = 0
+        self._due = False
+        self._store_came_back = False
+        self._running: asyncio.Task[None] | None = None
+
+    def request(self) -> None:
+        """Look at everything again: somebody found an accepted event missing."""
+        self._due = True
+
+    def start(self) -> None:
+        """Watch from now on."""
+        self._running = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Stop watching."""
+        if self._running:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+
+    async def look(self) -> bool:
+        """Mend what a break left, if there was one; returns whether all is mended now."""
+        await self._notice()
+        if not self._due:
+            return True
+        if not await self._sink_answers():
+            return False
+        try:
+            return await self._mend()
+        except (SinkError, StoreError) as error:
+            log.warning("what was accepted lately cannot be compared with the sink yet: %s", error)
+            return False
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                mended = await self.look()
+            except Exception as error:
+                # Whatever it was, the next look must come.
+                log.error("recovery failed in an unforeseen way: %s", type(error).__name__)
+                mended = False
+            await asyncio.sleep(LOOK_SECONDS if mended else RETRY_SECONDS)
+
+    async def _notice(self) -> None:
+        failed = self._breaks.failed_batches
+        if failed != self._failed_before:
+            self._failed_before, self._due = failed, True
+        found = await self._generation() if self._generation else None
+        if found is not None and found != self._known:
+            if self._known is not None:
+                self._due = self._store_came_back = True
+            self._known = found
+
+    async def _sink_answers(self) -> bool:
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await self._sink.probe()
+        except (SinkError, TimeoutError):
+            return False
+        return True
+
+    async def _mend(self) -> bool:
+        events = self._recent.all()
+        missing, all_compared = await self._missing(events)
+        for batch in _batches(missing):
+            await self._send(batch)
+        if self._store_came_back:
+            envelopes = [from_text(event.text) for event in events]
+            for restore in self._restore:
+                await restore(envelopes)
+            self._store_came_back = False
+        self._due = not all_compared
+        return all_compared
+
+    async def _missing(self, events: Sequence[AcceptedEvent]) -> tuple[list[AcceptedEvent], bool]:
+        """The events that the sink does not hold, and whether all could be compared."""
+        by_place: dict[tuple[str, str], list[AcceptedEvent]] = defaultdict(list)
+        for event in events:
+            by_place[event.tenant_id, event.env].append(event)
+        missing: list[AcceptedEvent] = []
+        all_compared = True
+        for (tenant_id, env), accepted in by_place.items():
+            if await self._breaks.waiting(Scope(tenant_id, plain(env))):
+                all_compared = False  # what waits in the outbox is not missing, and leaves it later
+                continue
+            since = min(event.ingested_at for event in accepted)
+            there = {
+                record.fields.get("event_id")
+                async for record in self._sink.records(tenant_id, env, since)
+                if record.fields
+            }
+            missing += [event for event in accepted if event.event_id not in there]
+        return missing, all_compared
+
+    async def _send(self, batch: Sequence[AcceptedEvent]) -> None:
+        receipts = await send(self._sink, [from_text(event.text) for event in batch], SEND_SECONDS)
+        resent = sum(receipt.outcome == "stored" for receipt in receipts)
+        if resent:
+            log.warning("%d accepted events were missing in the sink and were sent again", resent)
+            self._observer.resent(resent)
+        for receipt in receipts:
+            if receipt.error:
+                log.error("accepted event %s cannot be sent again: %s", receipt.event_id, receipt.error)
+
+
+def _batches(events: Sequence[AcceptedEvent]) -> Iterator[list[AcceptedEvent]]:
+    """Cut into batches that a sink takes, in order."""
+    batch: list[AcceptedEvent] = []
+    size = 0
+    for event in events:
+        if batch and (len(batch) == BATCH_EVENTS or size + len(event.text) > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(event)
+        size += len(event.text)
+    if batch:
+        yield batch
