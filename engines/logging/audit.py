@@ -54,6 +54,7 @@ class Audit:
     def __init__(self, pipeline: EventPipeline, clock: Clock = utc_now) -> None:
         self._pipeline = pipeline
         self._clock = clock
+        self._failed: set[str] = set()
 
     async def put_all(self, store: DocumentStore, writes: Sequence[Write], change: Change) -> AuditStatus:
         """Store the writes and the audit of ``change`` atomically, then deliver it. Raises as put_all."""
@@ -76,13 +77,23 @@ class Audit:
         return record, await self._deliver(store, pending)
 
     async def drain(self, store: DocumentStore) -> int:
-        """Deliver what waits, oldest first; returns how many left the outbox. Stops at the first failure."""
-        waiting = await _outbox(store).find(SYSTEM, order_by="created_at", limit=DRAIN_BATCH)
+        """Deliver what waits, oldest first; returns how many left the outbox. Stops at the first failure.
+
+        What failed is tried after the others next time, so that one event holds up no other. What can never
+        be delivered stays and is said in the log.
+        """
+        found = await _outbox(store).find(SYSTEM, order_by="created_at", limit=DRAIN_BATCH)
+        waiting = sorted((one.record for one in found), key=lambda one: one.event_id in self._failed)
+        self._failed &= {one.event_id for one in waiting}
         delivered = 0
-        for stored in waiting:
-            if not _is_held(await self._hand_over(store, stored.record)):
+        for pending in waiting:
+            result = await self._hand_over(store, pending)
+            if _is_held(result):
+                delivered += 1
+                continue
+            self._failed.add(pending.event_id)
+            if result.kind != "permanent":
                 break
-            delivered += 1
         return delivered
 
     async def _deliver(self, store: DocumentStore, pending: PendingAudit) -> AuditStatus:

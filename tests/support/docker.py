@@ -64,6 +64,10 @@ class Firestore:
     def kill(self) -> None:
         self._container.kill()
 
+    def restart(self, seconds: int = 60) -> None:
+        self._container.restart(timeout=seconds)
+        self.wait()
+
     def start(self) -> None:
         self._container.start()
         self.wait()

@@ -143,7 +143,11 @@ async def _calm(url: str, login: Login, watch: Watch) -> None:
 
 def tell(what: str, outcome: Outcome) -> None:
     """Print the figures, and keep them under test-output."""
-    line = f"{what}: {outcome.figures()}"
+    note(f"{what}: {outcome.figures()}")
+
+
+def note(line: str) -> None:
+    """Print the line, and keep it under test-output."""
     print(line)  # noqa: T201 - shown with pytest -s, and when a test fails
     OUTPUT.mkdir(exist_ok=True)
     with (OUTPUT / "survival.txt").open("a") as file:

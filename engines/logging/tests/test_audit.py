@@ -1,5 +1,6 @@
 """Audit events: how a request becomes one, and what happens when it cannot be stored."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from engines.common.identity import RequestContext
 from engines.dataset.events.schemas import DatasetEvent
 from engines.logging.audit import OUTBOX, Audit, Change, audit_event
 from engines.logging.events import EventPipeline
+from engines.nexus.backends.sink import Envelope, WriteReceipt
 from engines.nexus.delivery import Delivery, Undelivered
 from tests.support.app import QUICK
+from tests.support.faults import FaultySink
 from tests.support.records import PERSON, PipelineKit, stored_events
 
 
@@ -158,3 +161,28 @@ async def test_an_audit_that_could_not_leave_the_outbox_is_sent_again_and_stored
     parts.store.faults.clear()
     assert await audit.drain(parts.store) == 1
     assert len(await stored_events(parts.sink, env="staging")) == 1
+
+
+class Choosy(FaultySink):
+    """Fails, as if it were away, for one event."""
+
+    async def write(self, batch: Sequence[Envelope]) -> list[WriteReceipt]:
+        if any(envelope.event.metadata.get("lock_id") == "bad" for envelope in batch):
+            raise PipelineKit.fault("retryable")
+        return await super().write(batch)
+
+
+async def test_an_audit_that_fails_again_and_again_holds_up_no_other(parts: PipelineKit) -> None:
+    parts.sink = Choosy()
+    delivery = Delivery(parts.sink, parts.clock, limits=QUICK)
+    audit = Audit(EventPipeline(parts.privacy, delivery, parts.clock), parts.clock)
+    notes = Collection(parts.store, NOTES, Note)
+    for lock_id in ("bad", "good"):
+        parts.sink.faults["write"] = parts.fault("retryable")
+        change = Change(context(), "strategy_lock.create", {"lock_id": lock_id})
+        await audit.mutate(parts.store, notes, lock_id, lambda _: Note(n=1), change)
+        parts.clock.advance(seconds=1)
+    parts.sink.faults.clear()
+    assert [await audit.drain(parts.store) for _ in range(2)] == [0, 1]
+    assert (await parts.only_event(env="staging")).event.metadata["lock_id"] == "good"
+    assert await waiting(parts) == 1
