@@ -7,7 +7,7 @@ holds the event, its raw record is made from it; if not, a raw record that is th
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import get_args
@@ -124,12 +124,8 @@ class RawRecords:
 
     async def _events(self, scope: Scope, since: datetime, wanted: Container[str]) -> dict[str, Envelope]:
         """Those of the events that the sink holds."""
-        found: dict[str, Envelope] = {}
-        async for record in self._sink.records(scope.tenant_id, scope.env, since):
-            envelope = _envelope(record)
-            if envelope and envelope.event_id in wanted:
-                found[envelope.event_id] = envelope
-        return found
+        events = analytics_events(self._sink, scope, since)
+        return {one.event_id: one async for one in events if one.event_id in wanted}
 
     async def _raw_ids(self, scope: Scope, since: datetime) -> list[str]:
         found: list[str] = []
@@ -145,6 +141,14 @@ class RawRecords:
             await self._records.create(Scope(record.tenant_id, record.env), record.id, record)
         except KeyTaken:
             return
+
+
+async def analytics_events(sink: SinkReads, scope: Scope, since: datetime) -> AsyncIterator[Envelope]:
+    """The scope's analytics events that the sink holds from ``since`` on, in any order. Raises SinkError."""
+    async for record in sink.records(scope.tenant_id, scope.env, since):
+        envelope = _envelope(record)
+        if envelope and is_analytics(envelope.event):
+            yield envelope
 
 
 def is_analytics(event: DatasetEvent) -> bool:
