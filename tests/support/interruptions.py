@@ -16,8 +16,9 @@ from engines.storage.firestore_client import close_client, open_client
 from tests.bench.load import Tally, pageview, steadily
 from tests.support.app import Login, sign_up
 from tests.support.bigquery import PROJECT
-from tests.support.bossman import Bossman
-from tests.support.docker import Firestore
+from tests.support.bossman import Bossman, bossman
+from tests.support.docker import Firestore, firestore
+from tests.support.far_ends import state_variables
 
 EVENTS_PER_SECOND = 50
 BETWEEN_SECONDS = 3.0
@@ -55,10 +56,37 @@ class Loss:
         return any(self.gone.values())
 
 
-async def interrupted(
+async def stopped_in_good_order(stops: int, restarts: int) -> Loss:
+    """So many stops with a start after each, then restarts."""
+    with firestore() as store:
+
+        def stop() -> None:
+            store.stop(60)
+            store.start()
+
+        return await interrupted(store, [stop] * stops + [store.restart] * restarts)
+
+
+async def killed(kills: int) -> Loss:
+    """So many kills with a start after each."""
+    with firestore() as store:
+
+        def kill() -> None:
+            store.kill()
+            store.start()
+
+        return await interrupted(store, [kill] * kills)
+
+
+async def interrupted(store: Firestore, interruptions: Sequence[Callable[[], None]]) -> Loss:
+    """Load a Bossman over the store, interrupt the store again and again, wait for what heals, and count."""
+    with bossman(state_variables(store) | {"NEXUS_BACKEND": "firestore"}) as process:
+        return await _interrupted(store, process, interruptions)
+
+
+async def _interrupted(
     store: Firestore, process: Bossman, interruptions: Sequence[Callable[[], None]]
 ) -> Loss:
-    """Load the process, interrupt the store again and again, wait for what heals, and count."""
     async with httpx.AsyncClient(base_url=process.url, timeout=ANSWER_SECONDS) as client:
         login = await sign_up(client, f"interrupted{time.time_ns()}")
         acknowledged, tally, stop = Acknowledged(), Tally(), asyncio.Event()
