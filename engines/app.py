@@ -15,13 +15,15 @@ from engines.analytics.config_service import AnalyticsConfigService
 from engines.analytics.service import AnalyticsService
 from engines.bossman import metrics_routes, onboarding_routes
 from engines.bossman import routes as bossman_routes
-from engines.bossman.health import HealthChecks, SharedProbe
+from engines.bossman.clock_checks import ClockChecks
+from engines.bossman.health import HealthChecks, MoreChecks, SharedProbe
 from engines.bossman.metrics import Metrics
 from engines.bossman.onboarding import OverviewReads
 from engines.bossman.onboarding_backfill import Backfill, Evidence
 from engines.bossman.pages import routes as page_routes
 from engines.bossman.readings import SharedReadings
 from engines.bossman.sections import DashboardReads
+from engines.bossman.state_checks import StateChecks
 from engines.budget import routes as budget_routes
 from engines.budget.service import BudgetService
 from engines.common.body_limit import BodyLimit
@@ -29,7 +31,9 @@ from engines.common.clock import Clock, utc_now
 from engines.common.collection import Reads
 from engines.common.documents import DocumentStore, StoreError
 from engines.common.errors import install_error_handlers
+from engines.common.process_clocks import ProcessClocks
 from engines.common.request_trace import RequestTrace
+from engines.common.stand_in import StandInReads
 from engines.config.runtime_config import Settings, StateSelector
 from engines.firearms import routes as firearms_routes
 from engines.firearms.service import FirearmsService
@@ -46,6 +50,7 @@ from engines.logging.event_log import EventLog
 from engines.logging.events import EventPipeline
 from engines.logging.milestones import NotedMilestones
 from engines.logging.progress import Milestone
+from engines.logging.state_losses import StateLosses
 from engines.nexus.backends import get_backend
 from engines.nexus.backends.sink import EventSink
 from engines.nexus.delivery import Delivery, Limits
@@ -56,6 +61,7 @@ from engines.seo import routes as seo_routes
 from engines.seo.service import SeoService
 from engines.storage.firestore import FirestoreDocumentStore
 from engines.storage.firestore_client import close_client, open_client
+from engines.storage.firestore_stand_in import FirestoreStandIn
 from engines.storage.memory import MemoryDocumentStore
 from engines.strategy_lock import routes as strategy_lock_routes
 from engines.strategy_lock.service import StrategyLockService
@@ -103,11 +109,18 @@ class Adapters:
     letters: DocumentStore | None = None
     """Keeps refused events; None where nothing outlives the process."""
     limits: Limits | None = None
+    stand_in: StandInReads | None = None
+    """Firestore's stand-in; None where there is none, as in the cloud."""
 
     @property
     def stores(self) -> dict[str, DocumentStore]:
         """The distinct stores by source."""
         return {store.source: store for store in self.state.values()}
+
+    @property
+    def shared_store(self) -> DocumentStore:
+        """The store that processes share, if there is one."""
+        return self.stores.get("firestore") or next(iter(self.stores.values()))
 
 
 @dataclass
@@ -133,6 +146,9 @@ class Services:
     event_log: EventLog
     metrics: Metrics
     milestones: NotedMilestones
+    clocks: ProcessClocks
+    stand_in: StandInReads | None
+    state_losses: StateLosses | None
     dashboard: DashboardReads = field(init=False, repr=False)
     overview: OverviewReads = field(init=False, repr=False)
     backfill: Backfill = field(init=False, repr=False)
@@ -158,8 +174,14 @@ def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
             stack.push_async_callback(services.milestones.close)
             stack.push_async_callback(services.arrivals.close)
             stack.push_async_callback(services.backfill.stop)
-            draining = asyncio.create_task(_drain_audits(services.audit, opened))
-            stack.callback(draining.cancel)
+            stack.push_async_callback(services.clocks.close)
+            losses = services.state_losses
+            for work in (
+                _drain_audits(services.audit, opened),
+                services.clocks.run(),
+                *([losses.run()] if losses else []),
+            ):
+                stack.callback(asyncio.create_task(work).cancel)
             yield
 
     app = FastAPI(title="Northstar engines", version=VERSION, lifespan=lifespan)
@@ -184,10 +206,13 @@ async def _drain_audits(audit: Audit, adapters: Adapters) -> None:
 
 def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
     """Open what the settings ask for; ``stack`` closes it."""
-    client = None
+    client = stand_in = None
     if settings.needs_firestore:
         client = open_client(settings.gcp_project or "", settings.firestore_emulator_host)
         stack.push_async_callback(close_client, client)
+        if settings.firestore_emulator_host:
+            stand_in = FirestoreStandIn(settings.firestore_emulator_host)
+            stack.push_async_callback(stand_in.close)
     memory = MemoryDocumentStore()
     kept = FirestoreDocumentStore(client) if client else None
     durable: DocumentStore = kept or memory
@@ -195,7 +220,8 @@ def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
     stack.push_async_callback(sink.close)
     asked = settings.state_backends.items()
     state = {name: durable if kind == "firestore" else memory for name, kind in asked}
-    return Adapters(state, sink, outbox=outbox_beside(sink, kept), letters=kept)
+    outbox = outbox_beside(sink, kept)
+    return Adapters(state, sink, outbox=outbox, letters=kept, stand_in=stand_in)
 
 
 def outbox_beside(sink: EventSink, kept: DocumentStore | None) -> DocumentStore | None:
@@ -226,6 +252,7 @@ def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> 
     kill_switches = KillSwitchService(state["identity"], locks, clock)
     budget = BudgetService(state["budget"], kill_switches, clock, noted)
     kpi = KpiService(state["kpi"], locks, clock, noted)
+    stand_in, shared = adapters.stand_in, adapters.shared_store
     services = Services(
         settings=settings,
         tokens=tokens,
@@ -248,6 +275,9 @@ def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> 
         milestones=noted,
         event_log=EventLog(pipeline, settings.env),
         metrics=metrics,
+        clocks=ProcessClocks(shared, clock),
+        stand_in=stand_in,
+        state_losses=StateLosses(shared, stand_in, clock) if stand_in else None,
     )
     services.dashboard = _dashboard_reads(services, adapters)
     services.overview = OverviewReads(noted.reads, arrivals.recent, clock)
@@ -275,6 +305,14 @@ def _evidence(services: Services, adapters: Adapters) -> Evidence:
     return Evidence(services.identity.tenants, proofs, adapters.sink)
 
 
+def _more_checks(services: Services, clock: Clock) -> list[MoreChecks]:
+    checks: list[MoreChecks] = [ClockChecks(lambda: services.clocks.state)]
+    losses = services.state_losses
+    if services.stand_in and losses:
+        checks.append(StateChecks(services.stand_in, lambda: losses.open, clock))
+    return checks
+
+
 def _dashboard_reads(services: Services, adapters: Adapters) -> DashboardReads:
     sink = adapters.sink.describe()
     checks = HealthChecks(
@@ -282,6 +320,7 @@ def _dashboard_reads(services: Services, adapters: Adapters) -> DashboardReads:
         SharedProbe(adapters.sink.probe, adapters.clock),
         sink.backend,
         sink_discards=sink.discards,
+        more=_more_checks(services, adapters.clock),
     )
     return DashboardReads(
         tenants=services.identity.tenants,

@@ -2,12 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from engines.bossman import sections
+from engines.bossman.clock_checks import CLOCK_SKEW
 from engines.bossman.event_sink import indicator
-from engines.bossman.freshness import LIMITS, Freshness, Reading, Section, Status, aggregate, evaluate
+from engines.bossman.freshness import (
+    BY_CLOCK,
+    LIMITS,
+    Freshness,
+    Reading,
+    Section,
+    Status,
+    aggregate,
+    evaluate,
+)
 from engines.bossman.health import CheckStatus, Health, ProbeResult, worst
 from engines.bossman.models import (
     AnalyticsSection,
@@ -141,7 +151,11 @@ async def build(reads: DashboardReads, scope: Scope, surface: str, window_days: 
         "training_prefs": preferences,
         "kill_switch": kill_switch,
     }
-    freshness = {name: evaluate(found.reading, LIMITS[name], now) for name, found in parts.items()}
+    skew = _skew(health)
+    freshness = {
+        name: evaluate(found.reading, LIMITS[name], now, skew, by_clock=name in BY_CLOCK)
+        for name, found in parts.items()
+    }
     return Dashboard(
         tenant_id=scope.tenant_id,
         env=scope.env,
@@ -205,6 +219,12 @@ def _read_failure(events: Part[Any], undelivered: Part[Any]) -> str | None:
     if events.failure:
         return f"the newest event could not be read: {events.failure}"
     return f"the outbox could not be read: {undelivered.failure}" if undelivered.failure else None
+
+
+def _skew(health: Health) -> timedelta:
+    """How far clocks are apart when that is too much, else zero."""
+    apart = [check for check in health.checks.get(CLOCK_SKEW, []) if check.status != "pass"]
+    return timedelta(seconds=max((check.observedValue for check in apart), default=0.0))
 
 
 def _tenant_health(

@@ -4,7 +4,7 @@ The HTTP status never carries freshness: the dashboard answers 200 with the verd
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -21,6 +21,7 @@ Reason = Literal[
     "read_error",
     "read_denied",
     "expired_reading",
+    "clock_skew",
 ]
 Failure = Literal["read_timeout", "read_error", "read_denied"]
 Section = Literal[
@@ -40,6 +41,9 @@ FUTURE_TOLERANCE = timedelta(seconds=5)
 
 READING_TTL = timedelta(seconds=30)
 """A reading older than this says nothing about now."""
+
+BY_CLOCK: frozenset[Section] = frozenset({"budget", "strategy_locks"})
+"""Sums of a window that ends now, and locks that are valid now: a clock that is off leaves something out."""
 
 GRACE = timedelta(hours=24)
 """A tenant younger than this may have no record yet without counting as stale."""
@@ -98,9 +102,24 @@ class Freshness(BaseModel):
     source: str
 
 
-def evaluate(reading: Reading, limits: Limits, now: datetime) -> Freshness:
-    """The verdict on ``reading`` at ``now``; the age is computed here and stored nowhere."""
+def evaluate(
+    reading: Reading,
+    limits: Limits,
+    now: datetime,
+    skew: timedelta = timedelta(),
+    *,
+    by_clock: bool = False,
+) -> Freshness:
+    """The verdict on ``reading`` at ``now``; the age is computed here and stored nowhere.
+
+    ``skew`` is how far clocks are apart, when that is too much: then a section that is made ``by_clock`` is
+    unknown, and so is any other whose verdict would be another one were its newest record so much older.
+    """
     status, reason = _verdict(reading, limits, now)
+    if skew and not reading.failure:
+        older, _ = _verdict(_older(reading, skew), limits, now)
+        if by_clock or older != status:
+            status, reason = "unknown", "clock_skew"
     age = None if reading.last_updated_at is None else max(0.0, _seconds(now - reading.last_updated_at))
     return Freshness(
         status=status,
@@ -150,6 +169,11 @@ def _verdict(reading: Reading, limits: Limits, now: datetime) -> tuple[Status, R
     if limits.warn_after_seconds is not None and _seconds(age) > limits.warn_after_seconds:
         return "warn", "over_warn"
     return "fresh", "within_slo"
+
+
+def _older(reading: Reading, by: timedelta) -> Reading:
+    newest = reading.last_updated_at
+    return reading if newest is None else replace(reading, last_updated_at=newest - by)
 
 
 def _seconds(age: timedelta) -> float:

@@ -6,10 +6,10 @@ seconds, so that dashboards and monitors do not multiply the load.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import BaseModel
 
@@ -78,7 +78,7 @@ class Check(BaseModel):
     componentType: Literal["datastore", "component"] = "datastore"
     componentId: str
     observedValue: float
-    observedUnit: Literal["ms"] = "ms"
+    observedUnit: Literal["ms", "s"] = "ms"
     status: CheckStatus
     time: datetime
     output: str | None = None
@@ -91,40 +91,62 @@ class Health(BaseModel):
     checks: dict[str, list[Check]]
 
 
+NamedCheck = tuple[str, Check]
+"""A check under its name in health+json, ``component:measurement``."""
+
+
+class MoreChecks(Protocol):
+    """Checks that are no probes. Neither method raises."""
+
+    async def ready(self) -> list[NamedCheck]:
+        """Those without which the process cannot serve."""
+        ...
+
+    async def all(self) -> list[NamedCheck]:
+        """Every one of them."""
+        ...
+
+
 class HealthChecks:
-    """The probes of this process: its document stores, which it cannot serve without, and its sink."""
+    """The probes of this process: its document stores, which it cannot serve without, its sink, and more."""
 
     def __init__(
-        self, stores: Mapping[str, SharedProbe], sink: SharedProbe, sink_name: str, *, sink_discards: bool
+        self,
+        stores: Mapping[str, SharedProbe],
+        sink: SharedProbe,
+        sink_name: str,
+        *,
+        sink_discards: bool,
+        more: Sequence[MoreChecks] = (),
     ) -> None:
         self._stores = stores
         self.sink = sink
         self._sink_name = sink_name
         self._sink_discards = sink_discards
+        self._more = more
 
     async def ready(self) -> Health:
         """The document stores alone: whether this process can serve."""
-        return _health(await self._store_checks())
+        return _health(await _together(self._store_checks(), *(one.ready() for one in self._more)))
 
     async def all(self) -> Health:
         """Every check."""
-        stores, sink = await asyncio.gather(self._store_checks(), self.sink.result())
-        return _health([*stores, ("event-sink:responseTime", self._sink_check(sink))])
+        more = (one.all() for one in self._more)
+        return _health(await _together(self._store_checks(), self._sink_checks(), *more))
 
-    async def _store_checks(self) -> list[tuple[str, Check]]:
+    async def _store_checks(self) -> list[NamedCheck]:
         results = await asyncio.gather(*(probe.result() for probe in self._stores.values()))
         return [
             ("document-store:responseTime", _check(name, result))
             for name, result in zip(self._stores, results, strict=True)
         ]
 
-    def _sink_check(self, result: ProbeResult) -> Check:
-        check = _check(self._sink_name, result)
-        if not self._sink_discards:
-            return check
-        return check.model_copy(
-            update={"status": "warn", "output": "events are discarded (NEXUS_BACKEND=noop)"}
-        )
+    async def _sink_checks(self) -> list[NamedCheck]:
+        check = _check(self._sink_name, await self.sink.result())
+        if self._sink_discards:
+            discards = {"status": "warn", "output": "events are discarded (NEXUS_BACKEND=noop)"}
+            check = check.model_copy(update=discards)
+        return [("event-sink:responseTime", check)]
 
 
 def worst(statuses: Iterable[CheckStatus]) -> CheckStatus:
@@ -134,7 +156,11 @@ def worst(statuses: Iterable[CheckStatus]) -> CheckStatus:
     return next((status for status in order if status in present), "pass")
 
 
-def _health(checks: list[tuple[str, Check]]) -> Health:
+async def _together(*groups: Awaitable[list[NamedCheck]]) -> list[NamedCheck]:
+    return [check for group in await asyncio.gather(*groups) for check in group]
+
+
+def _health(checks: list[NamedCheck]) -> Health:
     grouped: dict[str, list[Check]] = {}
     for name, check in checks:
         grouped.setdefault(name, []).append(check)

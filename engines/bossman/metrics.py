@@ -6,6 +6,7 @@ import platform
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from engines.bossman.health import Health
+from engines.bossman.state_metrics import StateGauges
 from engines.nexus.delivery import Observer, Totals
 from engines.nexus.delivery.observer import Outcome, Result
 
@@ -78,6 +79,7 @@ class Metrics:
         self._probe = Gauge(
             "northstar_probe_seconds", "Time of the newest probe", ["check", "of"], registry=here
         )
+        self.state = StateGauges(here)
         build = Gauge("northstar_build_info", "Always 1", ["version", "python"], registry=here)
         build.labels(version, platform.python_version()).set(1)
 
@@ -102,5 +104,6 @@ class Metrics:
             for check in checks:
                 labels = name.removesuffix(":responseTime"), check.componentId
                 self._up.labels(*labels).set(check.status != "fail")
-                self._probe.labels(*labels).set(check.observedValue / 1000)
+                if check.observedUnit == "ms":
+                    self._probe.labels(*labels).set(check.observedValue / 1000)
         return generate_latest(self.registry)

@@ -19,7 +19,12 @@ router = APIRouter(tags=["health"])
 
 
 async def _metrics(request: Request) -> Metrics:
-    found: Metrics = request.app.state.services.metrics
+    """The metrics, with what the process watches beside its probes."""
+    services = request.app.state.services
+    found: Metrics = services.metrics
+    status = await services.stand_in.status() if services.stand_in else None
+    losses = services.state_losses.open if status and services.state_losses else None
+    found.state.set(status, losses, services.clocks.state, services.dashboard.clock())
     return found
 
 

@@ -104,7 +104,7 @@ bossman_runs() { [ "$(state_field "$(state_of bossman "$(container_states)")" 3)
 # The outputs of failing checks in a health answer; else the answer's beginning.
 health_outputs() {
   local outputs
-  outputs=$(http_body "$1" | grep -o '"output":"[^"]*"' | sed 's/^"output":"//; s/"$//' | sort -u | tr '\n' ' ' || true)
+  outputs=$(http_json "$1" | grep -o '"output":"[^"]*"' | sed 's/^"output":"//; s/"$//' | sort -u | tr '\n' ' ' || true)
   printf '%s' "${outputs:-$(http_body "$1" | cut -c1-120)}" | redact
 }
 
@@ -124,7 +124,7 @@ check_bossman() {
     if [ "$status" != 200 ]; then slow="$slow $path $status ($(health_outputs "$answer" | sed 's/ *$//'))"; fi
   done
   if [ -n "$slow" ]; then
-    report fail BOSSMAN-READY "not ready:$slow" "the store it names is down: see its STACK- line above"
+    report fail BOSSMAN-READY "not ready:$slow" "the store it names is down or refuses writes: see the lines above"
   else
     report pass BOSSMAN-READY "http://127.0.0.1:$port/readyz and /healthz answer 200"
   fi
@@ -173,6 +173,7 @@ live_checks() {
   check_arch
   check_services
   check_stores
+  if stack_is_running; then check_state; fi
   check_bossman
   check_demo_login
   check_standin

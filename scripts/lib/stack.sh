@@ -233,6 +233,8 @@ http() {
 }
 
 http_status() { printf '%s' "$1" | sed -n '1s/^HTTP\/[0-9.]* \([0-9]*\).*/\1/p' | sed -n 1p; }
+# http_json ANSWER: the whole body in one line.
+http_json() { printf '%s\n' "$1" | tr -d '\r' | sed '1,/^$/d' | tr '\n' ' '; }
 http_body() { printf '%s\n' "$1" | tr -d '\r' | sed '1,/^$/d' | first_line; }
 
 # --- demo tenant -----------------------------------------------------------------------------------------------------

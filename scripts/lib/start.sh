@@ -49,4 +49,12 @@ print_summary() {
   row "Firestore is" "$(firestore_standin)"
   row "demo login" "$demo_email, password in .kit/demo-login.json"
   row "demo tenant" "$tenant_id"
+  print_restored "$(state_restored "")"
+}
+
+# The last lines, so that nobody misses them.
+print_restored() {
+  if [ -z "$1" ]; then return; fi
+  problem "The state store $1"
+  say "store it again where you can; once you know: ./scripts/verify acknowledge --state"
 }

@@ -84,6 +84,7 @@ class MemoryKit:
     store: Any = None
     outbox: Any = None
     letters: Any = None
+    stand_in: Any = None
     client: httpx.AsyncClient = field(init=False)
     services: Services = field(init=False)
 
@@ -92,7 +93,7 @@ class MemoryKit:
 
     def adapters(self) -> Adapters:
         state = dict.fromkeys(STATE_SELECTORS, self.store)
-        return Adapters(state, self.sink, self.clock, self.outbox, self.letters, QUICK)
+        return Adapters(state, self.sink, self.clock, self.outbox, self.letters, QUICK, self.stand_in)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from engines.bossman.freshness import Freshness, Reason, Section
 from engines.bossman.models import Dashboard
-from engines.bossman.pages.verdict import DOCTOR, NAMES, Level
+from engines.bossman.pages.verdict import CLOCKS, DOCTOR, NAMES, Level
 from engines.bossman.pages.words import curl, limits
 
 REASONS: dict[Reason, str] = {
@@ -21,14 +21,16 @@ REASONS: dict[Reason, str] = {
     "read_error": "the source could not be read",
     "read_denied": "the credentials may not read the source",
     "expired_reading": "what was read is too old to say anything",
+    "clock_skew": "clocks differ, so what it sums, filters or ages by time cannot be believed",
 }
 
 CURES: dict[Reason, str] = {
-    "future_timestamp": "date -u && ./scripts/doctor",
+    "future_timestamp": CLOCKS,
     "read_timeout": DOCTOR,
     "read_error": DOCTOR,
     "read_denied": DOCTOR,
     "expired_reading": DOCTOR,
+    "clock_skew": CLOCKS,
 }
 
 Call = tuple[str, str, dict[str, Any] | None]

@@ -4,13 +4,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from engines.bossman.clock_checks import CLOCK_SKEW
 from engines.bossman.freshness import Section
+from engines.bossman.health import CheckStatus
 from engines.bossman.models import Dashboard
 from engines.bossman.pages.words import visible
+from engines.bossman.state_checks import DURABILITY, RESTORED
 
 Level = Literal["fresh", "warn", "stale", "never", "unknown", "off", "down"]
 
 DOCTOR = "./scripts/doctor"
+ACKNOWLEDGE = "./scripts/verify acknowledge --state"
+CLOCKS = "date -u && ./scripts/doctor"
 LOGS = "docker compose logs --since 1h bossman"
 KEEP_EVENTS = "NEXUS_BACKEND=firestore docker compose up -d --no-deps --no-build --wait bossman"
 
@@ -86,6 +91,34 @@ def _state_store(dashboard: Dashboard) -> Finding | None:
         return None
     cause = f"the state store {failed.componentId} fails ({_said(dashboard, failed.output)})"
     return Finding("down", "Half blind", cause, "Find the cause:", DOCTOR)
+
+
+def _not_kept(dashboard: Dashboard) -> Finding | None:
+    said = _check(dashboard, DURABILITY, "fail")
+    if said is None:
+        return None
+    refused = said.startswith("writes are refused")
+    word = "State store refuses writes" if refused else "State store cannot save"
+    return Finding("down", word, said.partition(": ")[2] or said, "Find the cure:", DOCTOR)
+
+
+def _restored(dashboard: Dashboard) -> Finding | None:
+    said = _check(dashboard, RESTORED, "warn")
+    if said is None:
+        return None
+    came, _, gone = said.partition(", ")
+    action = "Store it again where you can, then say that you know:"
+    return Finding("warn", f"State store {came}", gone, action, ACKNOWLEDGE)
+
+
+def _clocks_apart(dashboard: Dashboard) -> Finding | None:
+    said = _check(dashboard, CLOCK_SKEW, "warn")
+    return Finding("unknown", "Clocks differ", said, "Look which one is off:", CLOCKS) if said else None
+
+
+def _nearly_full(dashboard: Dashboard) -> Finding | None:
+    said = _check(dashboard, DURABILITY, "warn")
+    return Finding("warn", "State store nearly full", said, "Make room:", DOCTOR) if said else None
 
 
 def _sink_down(dashboard: Dashboard) -> Finding | None:
@@ -183,11 +216,15 @@ def _fine(_: Dashboard) -> Finding | None:
 
 RULES: tuple[Callable[[Dashboard], Finding | None], ...] = (
     _state_store,
+    _not_kept,
     _sink_down,
+    _restored,
     _sink_off,
     _sink_unknown,
     _sink_degraded,
     _refused,
+    _nearly_full,
+    _clocks_apart,
     _stale,
     _unknown,
     _waiting,
@@ -200,6 +237,13 @@ RULES: tuple[Callable[[Dashboard], Finding | None], ...] = (
 
 def _named(dashboard: Dashboard, status: str) -> Iterator[str]:
     return (NAMES[name] for name in NAMES if dashboard.freshness[name].status == status)
+
+
+def _check(dashboard: Dashboard, name: str, status: CheckStatus) -> str | None:
+    """What the first check of the name and status says; None when there is none."""
+    checks = dashboard.health.checks.get(name, [])
+    found = next((check for check in checks if check.status == status), None)
+    return _said(dashboard, found.output) if found else None
 
 
 def _said(dashboard: Dashboard, reason: str | None) -> str:

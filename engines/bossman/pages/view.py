@@ -31,6 +31,15 @@ SINK_LEVELS: dict[str, Level] = {
 }
 
 
+CHECK_TITLES = {
+    "document-store:responseTime": "state store",
+    "document-store:durability": "saving of the state store",
+    "document-store:restored": "start of the state store",
+    "event-sink:responseTime": "event sink",
+    "clock:skew": "clocks",
+}
+
+
 @dataclass(frozen=True)
 class Cut(Generic[Record]):
     """The first rows of a list, newest first, and how many there are."""
@@ -69,6 +78,10 @@ class View:
     def expired(self, until: datetime | None) -> bool:
         """Whether the moment has passed when the dashboard was built."""
         return until is not None and until < self.dashboard.generated_at
+
+    def check_title(self, name: str) -> str:
+        """What people call the check."""
+        return CHECK_TITLES.get(name, name)
 
     def readable(self, section: str) -> bool:
         """Whether the section could be read at all."""

@@ -66,6 +66,42 @@ def test_a_section_without_limits_never_goes_stale(age: float, expected: tuple[s
     assert verdict(aged(age), UNLIMITED) == expected
 
 
+SKEWED = ("unknown", "clock_skew")
+
+
+@pytest.mark.parametrize(
+    ("reading", "limits", "expected"),
+    [
+        (aged(0), LIMITED, ("fresh", "within_slo")),
+        (aged(30), LIMITED, ("fresh", "within_slo")),
+        (aged(31), LIMITED, SKEWED),
+        (aged(-31), LIMITED, SKEWED),
+        (aged(-86_400), LIMITED, ("unknown", "future_timestamp")),
+        (aged(3_571), LIMITED, SKEWED),
+        (aged(3_601), LIMITED, ("stale", "over_error")),
+        (aged(31), UNLIMITED, ("fresh", "within_slo")),
+        (Reading("memory", NOW), LIMITED, ("never", "no_records")),
+        (Reading("memory", NOW, failure="read_error"), LIMITED, ("unknown", "read_error")),
+        (Reading("memory", NOW - timedelta(seconds=31), NOW), LIMITED, ("unknown", "expired_reading")),
+    ],
+)
+def test_clocks_apart_make_unknown_what_hangs_on_them(
+    reading: Reading, limits: Limits, expected: tuple[str, str]
+) -> None:
+    record = evaluate(reading, limits, NOW, timedelta(seconds=30))
+    assert (record.status, record.reason) == expected
+
+
+@pytest.mark.parametrize("reading", [aged(0), aged(10**9), aged(-(10**9)), Reading("memory", NOW)], ids=str)
+@pytest.mark.parametrize("limits", [LIMITED, UNLIMITED], ids=["limited", "unlimited"])
+def test_what_is_made_by_the_clock_is_unknown_while_clocks_are_apart(
+    reading: Reading, limits: Limits
+) -> None:
+    record = evaluate(reading, limits, NOW, timedelta(seconds=1.5), by_clock=True)
+    assert (record.status, record.reason) == SKEWED
+    assert evaluate(reading, limits, NOW, by_clock=True) == evaluate(reading, limits, NOW)
+
+
 @pytest.mark.parametrize("limits", [LIMITED, UNLIMITED], ids=["limited", "unlimited"])
 def test_read_and_empty_is_never(limits: Limits) -> None:
     assert verdict(Reading("memory", NOW), limits) == ("never", "no_records")

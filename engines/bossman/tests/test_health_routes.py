@@ -19,7 +19,9 @@ from tests.support.faults import FaultySink, FaultyStore
 async def faulty(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MemoryKit]:
     """A running app whose store and sink fail on demand, and whose probes are not kept."""
     monkeypatch.setattr(health, "TTL_SECONDS", 0.0)
-    async with running(MemoryKit(sink=FaultySink(), store=FaultyStore(MemoryDocumentStore()))) as kit:
+    parts = MemoryKit(sink=FaultySink())
+    parts.store = FaultyStore(MemoryDocumentStore(parts.clock))
+    async with running(parts) as kit:
         yield kit
 
 
@@ -73,6 +75,16 @@ def checks_of(answer: httpx.Response) -> dict[str, Any]:
     return checks
 
 
+CLOCKS = {
+    "componentType": "component",
+    "componentId": "clocks",
+    "observedUnit": "s",
+    "status": "pass",
+    "time": "2026-01-15T12:00:00Z",
+    "output": None,
+}
+
+
 def check(component: str, status: str, output: str | None = None) -> dict[str, Any]:
     return {
         "componentType": "datastore",
@@ -92,6 +104,7 @@ async def test_healthz_is_health_json(kit: MemoryKit) -> None:
     assert checks_of(answer) == {
         "document-store:responseTime": [check("memory", "pass")],
         "event-sink:responseTime": [check("memory", "pass")],
+        "clock:skew": [CLOCKS],
     }
 
 
@@ -103,6 +116,7 @@ async def test_healthz_says_what_failed(faulty: MemoryKit) -> None:
     assert checks_of(answer) == {
         "document-store:responseTime": [check("memory", "pass")],
         "event-sink:responseTime": [check("memory", "fail", "memory/events: connection refused")],
+        "clock:skew": [CLOCKS],
     }
 
 
