@@ -84,8 +84,10 @@ class View:
         return CHECK_TITLES.get(name, name)
 
     def readable(self, section: str) -> bool:
-        """Whether the section could be read at all."""
-        return any(tile.name == section and tile.level != "unknown" for tile in self.tiles)
+        """Whether the section could be read at all: clocks that differ leave what was read."""
+        known = {tile.name for tile in self.tiles if tile.level != "unknown"}
+        skewed = {name for name, one in self.dashboard.freshness.items() if one.reason == "clock_skew"}
+        return section in known | skewed
 
 
 def view(dashboard: Dashboard, day: Day | None, base: str) -> View:

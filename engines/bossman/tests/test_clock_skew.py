@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from engines.bossman.dashboard import build
+from engines.bossman.pages.answers import html
 from engines.bossman.pages.verdict import judge
+from engines.bossman.pages.view import view
 from engines.common.documents import Scope
 from engines.storage.memory import MemoryDocumentStore
 from tests.support.app import Login, MemoryKit, MovableClock, dashboard, running, sign_up
@@ -81,6 +83,9 @@ async def test_the_skew_is_said_in_health_on_the_page_and_as_a_metric(stack: Asy
         verdict = judge(shown, "curl")
         assert (verdict.level, verdict.word) == ("unknown", "Clocks differ")
         assert words in verdict.cause
+        drawn = html("live.html", view=view(shown, None, "http://engines"), tenant_name="", window_days=7)
+        assert "clocks differ, so what it sums" in bytes(drawn.body).decode()
+        assert "Strategy locks could not be read" not in bytes(drawn.body).decode()
 
 
 async def test_clocks_that_agree_to_a_second_say_nothing(stack: AsyncExitStack) -> None:
