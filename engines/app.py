@@ -286,7 +286,8 @@ def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> 
         delivery.recent,
         delivery,
         metrics.of_sink(adapters.sink.describe().backend),
-        restore=[services.analytics.raw_records.restore],
+        adapters.stand_in.generation if adapters.stand_in else None,
+        [services.analytics.raw_records.restore],
     )
     services.backfill = Backfill(_evidence(services, adapters), identity, noted)
     return services
