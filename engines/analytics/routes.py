@@ -22,7 +22,10 @@ async def _service(request: Request) -> AnalyticsService:
 Analytics = Annotated[AnalyticsService, Depends(_service)]
 
 NOT_STORED: dict[int | str, dict[str, Any]] = {
-    422: {"model": PipelineResult, "description": "The sink can never store this event"},
+    422: {
+        "model": PipelineResult,
+        "description": "No sink can ever store it; `error` names the place",
+    },
     503: {"model": PipelineResult, "description": "The event is not stored; try again"},
 }
 

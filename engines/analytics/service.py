@@ -10,12 +10,15 @@ from engines.common.clock import Clock, utc_now
 from engines.common.collection import Collection
 from engines.common.documents import DocumentStore, Scope, StoreError
 from engines.common.identity import RequestContext
+from engines.common.storable import NotStorable, check_event
 from engines.dataset.events.schemas import DatasetEvent
-from engines.logging.events import EventPipeline, PipelineResult
+from engines.logging.events import EventPipeline, PipelineResult, refusal
 from engines.nexus.backends.sink import SinkReads
 
 log = logging.getLogger(__name__)
 
+RAW_LEVELS = 1
+"""Levels that a raw record puts above the fields of a body."""
 INPUT_FIELDS = ("page_type", "url", "referrer", "cta_id", "label")
 EVENT_FIELDS = (
     "utm_source",
@@ -54,6 +57,11 @@ class AnalyticsService:
         What a failure leaves in doubt is settled later, see RawRecords.
         """
         event_id = uuid4().hex
+        try:
+            # Here and not only in the pipeline: the words name the body's fields, and nothing is written yet.
+            check_event(dict(body), RAW_LEVELS)
+        except NotStorable as error:
+            return refusal(context.tenant_id, event_id, error)
         event = _dataset_event(context, event_type, body)
         raw = AnalyticsEvent(
             id=event_id,

@@ -35,9 +35,12 @@ class NotStorable(ValueError):
     """
 
 
-def check_storable(fields: Mapping[str, Any], *, names: bool = False) -> None:
-    """Raise NotStorable for the first value that a document cannot hold; with ``names`` for long names too."""
-    _Document(names=names).check(fields)
+def check_storable(fields: Mapping[str, Any], *, names: bool = False, finite: bool = False) -> None:
+    """Raise NotStorable for the first value that a document cannot hold.
+
+    With ``names`` for a long name too, with ``finite`` for a number that is none in JSON.
+    """
+    _Document(names=names, finite=finite).check(fields)
 
 
 def check_event(fields: Mapping[str, Any], above: int = 0) -> None:
@@ -46,7 +49,7 @@ def check_event(fields: Mapping[str, Any], above: int = 0) -> None:
     Judged is the JSON form of the values, which is what is stored. ``above`` are levels that the record puts
     above the fields. Raises ValueError for a value without a JSON form.
     """
-    _Event(entries=EVENT_ENTRIES, size=EVENT_BYTES).check(fields, above)
+    _Event(finite=True, entries=EVENT_ENTRIES, size=EVENT_BYTES).check(fields, above)
 
 
 def check_name(name: str, what: str) -> int:
@@ -60,8 +63,12 @@ def check_name(name: str, what: str) -> int:
 class _Document:
     """Walks over a record once and adds up what its document takes."""
 
-    def __init__(self, *, names: bool = False, entries: int = 0, size: int = 0) -> None:
+    _positions = False
+    """Whether a place has positions in lists."""
+
+    def __init__(self, *, names: bool = False, finite: bool = False, entries: int = 0, size: int = 0) -> None:
         self._names = names
+        self._finite = finite
         self._entries = entries
         self._size = size
         self._index_size = 0
@@ -109,7 +116,8 @@ class _Document:
         for position, item in enumerate(map(self._plain, value)):
             if isinstance(item, list):
                 raise NotStorable(f"{place} holds a list directly inside a list")
-            size += self._value(item, self._element(place, position), depth + 1, 0)
+            element = f"{place}[{position}]" if self._positions else place
+            size += self._value(item, element, depth + 1, 0)
         self._lists -= 1
         return size
 
@@ -126,6 +134,10 @@ class _Document:
             return _check_text(value, place) + 1
         if value is None or isinstance(value, bool):
             return 1
+        self._check_number(value, place)
+        return 8
+
+    def _check_number(self, value: Any, place: str) -> None:
         if isinstance(value, datetime):
             if value.tzinfo is None:
                 raise NotStorable(f"{place} is a time without a timezone")
@@ -134,7 +146,8 @@ class _Document:
                 raise NotStorable(f"{place} is an integer beyond 64 bits")
         elif not isinstance(value, float):
             raise NotStorable(f"{place} has the type {type(value).__name__}, which no document can hold")
-        return 8
+        elif self._finite and not isfinite(value):
+            raise NotStorable(f"{place} is not a finite number")
 
     def _counted(self, size: int, place: str) -> int:
         self._size += size
@@ -154,13 +167,11 @@ class _Document:
         """The value as it is stored."""
         return value
 
-    def _element(self, place: str, position: int) -> str:
-        """The place of an element of a list."""
-        return place
-
 
 class _Event(_Document):
-    """The same for what every sink has to hold, as JSON."""
+    """The same for the JSON form of values."""
+
+    _positions = True
 
     def _plain(self, value: Any) -> Any:
         if value is None or isinstance(value, _JSON):
@@ -170,14 +181,6 @@ class _Event(_Document):
     def _key(self, key: Any, place: str, above: int) -> int:
         text = key if isinstance(key, str) else next(iter(to_jsonable_python({key: None})))
         return super()._key(text, place, above)
-
-    def _scalar(self, value: Any, place: str) -> int:
-        if isinstance(value, float) and not isfinite(value):
-            raise NotStorable(f"{place} is not a finite number")
-        return super()._scalar(value, place)
-
-    def _element(self, place: str, position: int) -> str:
-        return f"{place}[{position}]"
 
 
 _JSON = (str, int, float, list, dict)

@@ -17,10 +17,11 @@ from pydantic import BaseModel
 
 from engines.common.clock import Clock, utc_now
 from engines.common.collection import Collection
-from engines.common.documents import SYSTEM, Address, DocumentStore, StoreError, Write
+from engines.common.documents import SYSTEM, Address, DocumentStore, StoreError, StoreRefused, Write
 from engines.common.identity import RequestContext
+from engines.common.storable import NotStorable
 from engines.dataset.events.schemas import DatasetEvent
-from engines.logging.events import EventPipeline, PipelineResult
+from engines.logging.events import EventPipeline, PipelineResult, judge
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ class Audit:
         return "stored" if result.durable_in == "sink" else "pending"
 
     async def _hand_over(self, store: DocumentStore, pending: PendingAudit) -> PipelineResult:
-        result = await self._pipeline.log(pending.event, pending.event_id)
+        result = await self._pipeline.log(pending.event, pending.event_id, judged=True)
         if not _is_held(result):
             return result
         try:
@@ -112,7 +113,12 @@ class Audit:
         return result
 
     def _pending(self, change: Change) -> PendingAudit:
+        """The event that waits. Raises StoreRefused where no sink could ever hold it."""
         event = audit_event(change.context, change.action, change.metadata)
+        try:
+            judge(event)
+        except NotStorable as error:
+            raise StoreRefused(f"its audit event cannot be stored: {error}") from error
         return PendingAudit(event_id=uuid4().hex, created_at=self._clock(), event=event)
 
 

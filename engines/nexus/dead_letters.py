@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from engines.common.documents import StoreError
 from engines.config.runtime_config import Settings, SettingsError, load_settings
 from engines.nexus.backends import get_backend
-from engines.nexus.backends.sink import EventSink, SinkError
+from engines.nexus.backends.sink import EventSink, SinkError, SinkPermanent
 from engines.nexus.delivery.attempt import send
 from engines.nexus.delivery.dead_letters import DeadLetter, DeadLetters
 from engines.nexus.delivery.text import from_text
@@ -34,6 +34,7 @@ async def replay(letters: DeadLetters, sink: EventSink, chosen: Sequence[DeadLet
     """Write the letters to the sink again; returns how many it took and how many it refused again.
 
     Raises SinkError and StoreError; what was not removed by then stays a letter and can be replayed again.
+    Of a batch of which only a part could be judged the rest is raised after the others were removed.
     """
     replayed = refused = 0
     for start in range(0, len(chosen), BATCH):
@@ -45,6 +46,9 @@ async def replay(letters: DeadLetters, sink: EventSink, chosen: Sequence[DeadLet
                 replayed += 1
             else:
                 refused += 1
+        for receipt in receipts:
+            if receipt.error and not isinstance(receipt.error, SinkPermanent):
+                raise receipt.error
     return replayed, refused
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engines.analytics.models import ANALYTICS_EVENTS
+from engines.analytics.models import ANALYTICS_EVENTS, PageviewBody
 from engines.common.documents import StoreDenied, StoreError, StoreRefused, StoreTimeout, StoreUnavailable
 from engines.storage.memory import MemoryDocumentStore
 from tests.support.app import MemoryKit, running
@@ -14,6 +14,8 @@ from tests.support.faults import FaultySink, FaultyStore
 from tests.support.records import PipelineKit, login_as, stored_events, stored_fields
 
 BOTH = pytest.mark.parametrize("path", ["pageview", "cta-click"])
+TEXTS = sorted(set(PageviewBody.model_fields) - {"metadata", "tenant_id", "env"})
+"""Every text of a body but its tenant and env."""
 BODY = {"surface": "squared", "url": "https://shop.invalid/"}
 
 
@@ -23,6 +25,11 @@ async def faulty() -> AsyncIterator[MemoryKit]:
     kit = MemoryKit(sink=FaultySink(), store=FaultyStore(MemoryDocumentStore()))
     async with running(kit):
         yield kit
+
+
+def nested(levels: int) -> Any:
+    """A value below ``levels`` maps."""
+    return json.loads('{"m":' * levels + "1" + "}" * levels)
 
 
 async def post(kit: MemoryKit, path: str, **body: Any) -> Any:
@@ -110,31 +117,36 @@ async def test_a_preferences_outage_is_503_and_nothing_is_left(faulty: MemoryKit
 
 @BOTH
 @pytest.mark.parametrize(
-    ("metadata", "words"),
+    ("body", "words"),
     [
-        ({"x": [[1]]}, "list directly inside a list"),
-        ({"x": 2**63}, "integer beyond 64 bits"),
-        ({"": 1}, "empty or reserved"),
-        ({"__x__": 1}, "empty or reserved"),
-        (json.loads('{"m":' * 25 + "1" + "}" * 25), "more than 20 levels"),
+        ({"metadata": {"x": [[1]]}}, "metadata holds a list directly inside a list"),
+        ({"metadata": {"x": [0, 2**63]}}, "metadata[1] is an integer beyond 64 bits"),
+        ({"metadata": {"": 1}}, "a key in metadata is empty or reserved"),
+        ({"metadata": {"__x__": 1}}, "a key in metadata is empty or reserved"),
+        ({"metadata": nested(25)}, "metadata is nested more than 20 levels"),
+        ({"metadata": nested(19)}, "metadata is nested more than 20 levels"),
+        ({"metadata": nested(300)}, "metadata is nested more than 20 levels"),
+        ({"metadata": {"x": [{"y": float("nan")}]}}, "metadata[0] is not a finite number"),
+        ({"metadata": {"x": float("inf")}}, "metadata is not a finite number"),
+        ({"metadata": {"x": -float("inf")}}, "metadata is not a finite number"),
+        ({"metadata": {"x": "\ud800"}}, "metadata is not valid Unicode text"),
+        ({"metadata": {"\ud800": 1}}, "a key in metadata is not valid Unicode text"),
+        ({"metadata": dict.fromkeys(map(str, range(60_000)), 0)}, "metadata holds too many values"),
+        ({"metadata": {"x": [0] * 45_000}}, "metadata holds too many values"),
+        *(({name: "\ud800"}, f"{name} is not valid Unicode text") for name in TEXTS),
     ],
-    ids=["nested_list", "int", "empty_key", "reserved_key", "deep"],
+    ids=lambda value: ascii(value)[:40],
 )
-async def test_metadata_that_no_store_holds_is_422_and_nothing_is_left(
-    faulty: MemoryKit, path: str, metadata: dict[str, Any], words: str
+async def test_what_no_sink_holds_is_422_with_its_place_and_nothing_is_written(
+    faulty: MemoryKit, path: str, body: dict[str, Any], words: str
 ) -> None:
-    answer = await post(faulty, path, metadata=metadata)
-    assert answer.status_code == 422
-    assert words in answer.json()["detail"]
-    assert await left_behind(faulty) == (0, 0)
-
-
-async def test_text_outside_unicode_in_a_field_is_422_and_nothing_is_left(faulty: MemoryKit) -> None:
+    faulty.store.faults["put analytics_events"] = StoreRefused("it reached the store")
     headers = login_as(faulty, "member").headers() | {"Content-Type": "application/json"}
-    answer = await faulty.client.post(
-        "/analytics/events/pageview", content=b'{"surface": "\\ud800"}', headers=headers
-    )
+    # As json.dumps writes them: httpx would refuse to send NaN and what is not Unicode.
+    content = json.dumps(BODY | body).encode()
+    answer = await faulty.client.post(f"/analytics/events/{path}", content=content, headers=headers)
     assert (answer.status_code, answer.json()["status"]) == (422, "error")
+    assert answer.json()["error"].startswith(words)
     assert await left_behind(faulty) == (0, 0)
 
 

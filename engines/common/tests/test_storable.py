@@ -7,9 +7,14 @@ from uuid import UUID
 
 import pytest
 
-from engines.common.storable import NotStorable, check_storable
+from engines.common.storable import NotStorable, check_event, check_name, check_storable
 
 NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001 - the missing timezone is the point
+
+
+def ascii_start(value: Any) -> str:
+    """A short id of a test."""
+    return ascii(value)[:30]
 
 
 def nested(levels: int, leaf: Any = 1) -> Any:
@@ -100,3 +105,93 @@ def test_lists_count_as_levels() -> None:
         value = [{"m": value}]
     with pytest.raises(NotStorable, match="more than 20 levels"):
         check_storable({"value": value})
+
+
+FULL: dict[str, Any] = {f"k{number}": 1 for number in range(19_900)}
+INFINITY = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (float("nan"), "metadata is not a finite number"),
+        ({"a": [1, {"b": -INFINITY}]}, "metadata[1] is not a finite number"),
+        ({"a": [[1]]}, "metadata holds a list directly inside a list"),
+        ({"a": [{"b": [0, 2**63]}]}, "metadata[0][1] is an integer beyond 64 bits"),
+        ({"a": ["", {"b": "\udfff"}]}, "metadata[1] is not valid Unicode text"),
+        ({"a": [{"\ud800": 1}]}, "a key in metadata[0] is not valid Unicode text"),
+        ({"a": [{"__x__": 1}]}, "a key in metadata[0] is empty or reserved (__…__)"),
+        ({"a": (0, {INFINITY})}, "metadata holds a list directly inside a list"),
+        ({"a": {INFINITY}}, "metadata[0] is not a finite number"),
+        ({"": 1}, "a key in metadata is empty or reserved (__…__)"),
+        (nested(20), "metadata is nested more than 20 levels deep"),
+        (FULL | {"more": list(range(101))}, "metadata holds too many values: more than 40000 index entries"),
+        ({"a": [1] * 45_000}, "metadata holds too many values: more than 40000 index entries"),
+        (
+            {"k" * 1_400: dict.fromkeys(map(str, range(3_000)))},
+            "metadata holds too many values: more than 8388608 bytes of index",
+        ),
+        ({"a": "x" * 1_048_000}, "metadata makes the record too large: more than 1048576 bytes"),
+        (
+            {"a": ["x"] * 39_000, "b": "x" * 970_000},
+            "metadata makes the record too large: more than 1048576 bytes",
+        ),
+    ],
+    ids=ascii_start,
+)
+def test_what_no_sink_holds_of_an_event_is_named_by_place(value: Any, message: str) -> None:
+    with pytest.raises(NotStorable) as caught:
+        check_event({"surface": "s", "metadata": value})
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        FULL,
+        {"a": [1] * 39_000},
+        {"a": [{"x": number} for number in range(39_000)]},
+        {"a": "x" * 1_040_000},
+        {"k" * 300_000: 1},
+        {"a": ["\x00", 2**53 + 1, -(2**63), 2**63 - 1, -0.0, 5e-324]},
+        {"a": (1, 7), "b": NAIVE, 1: Decimal("1.5"), "c": UUID(int=1)},
+        nested(19),
+    ],
+    ids=ascii_start,
+)
+def test_what_every_sink_holds_of_an_event_passes(value: Any) -> None:
+    # Returns nothing; that it does not raise is the statement.
+    check_event({"surface": "s", "metadata": value})
+
+
+def test_levels_above_the_fields_count() -> None:
+    check_event({"metadata": nested(18)}, above=1)
+    with pytest.raises(NotStorable, match="more than 20 levels"):
+        check_event({"metadata": nested(19)}, above=1)
+
+
+def test_a_number_that_is_not_finite_is_refused_of_a_document_where_it_has_to_be_json() -> None:
+    check_storable({"value": [INFINITY]})
+    with pytest.raises(NotStorable, match=r"^value is not a finite number$"):
+        check_storable({"value": [INFINITY]}, finite=True)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"k" * 1_501: 1}, {"a": {"k" * 1_499: 1}}, {"a": {"ü" * 800: 1}}, {"a": [{"k" * 1_501: 1}]}],
+    ids=["name", "path", "bytes", "in_a_list"],
+)
+def test_long_names_are_refused_where_it_is_asked_for(fields: dict[str, Any]) -> None:
+    check_storable(fields)
+    with pytest.raises(NotStorable, match="is longer than 1500 bytes"):
+        check_storable(fields, names=True)
+
+
+def test_a_path_of_names_ends_at_a_list() -> None:
+    check_storable({"k" * 1_400: [{"k" * 1_400: 1}], "a": {"k" * 1_498: 1}}, names=True)
+
+
+@pytest.mark.parametrize("env", ["", "__env__", "\ud800"], ids=ascii)
+def test_what_cannot_be_a_name_is_said(env: str) -> None:
+    with pytest.raises(NotStorable, match=r"^env is "):
+        check_name(env, "env")

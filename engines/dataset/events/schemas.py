@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class DatasetEvent(BaseModel):
@@ -10,6 +10,9 @@ class DatasetEvent(BaseModel):
 
     ``pii_flags`` and ``train_ok`` are set by the logging pipeline: whatever a caller puts there is replaced.
     """
+
+    # A number that is not finite stays one, so that it is refused: pydantic would write null.
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     tenantId: str = Field(pattern=r"^t_[a-z0-9_-]+\z")
     env: str

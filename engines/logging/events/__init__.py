@@ -1,5 +1,5 @@
 """The event pipeline: scan, flag, decide eligibility, deliver."""
 
-from engines.logging.events.pipeline import Eligibility, EventPipeline, PipelineResult
+from engines.logging.events.pipeline import Eligibility, EventPipeline, PipelineResult, judge, refusal
 
-__all__ = ["Eligibility", "EventPipeline", "PipelineResult"]
+__all__ = ["Eligibility", "EventPipeline", "PipelineResult", "judge", "refusal"]

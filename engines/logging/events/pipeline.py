@@ -1,4 +1,4 @@
-"""The way of every event: scan → pii_flags → train_ok → deliver → one line on stdout."""
+"""The way of every event: judge → scan → pii_flags → train_ok → deliver → one line on stdout."""
 
 import logging
 from typing import Any, Literal, Protocol
@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from engines.common.clock import Clock, utc_now
 from engines.common.documents import Scope, StoreError
+from engines.common.storable import NotStorable, check_event, check_name
 from engines.dataset.events.schemas import DatasetEvent
 from engines.guardrails.pii_text import detect, policy_reason
 from engines.logging.events.scan import scanned_text
@@ -16,6 +17,8 @@ from engines.nexus.delivery import Delivery, Refused
 
 log = logging.getLogger(__name__)
 stdout = logging.getLogger("engines.events")
+
+EVERY_SINK = "the limits of JSON and of a Firestore document hold on every sink"
 
 
 class Eligibility(Protocol):
@@ -66,17 +69,24 @@ class EventPipeline:
         self._clock = clock
         self._arrivals = arrivals
 
-    async def log(self, event: DatasetEvent, event_id: str | None = None) -> PipelineResult:
+    async def log(
+        self, event: DatasetEvent, event_id: str | None = None, *, judged: bool = False
+    ) -> PipelineResult:
         """Process and store one event; never raises for what happens to it, the result says it.
 
         The event passed in stays as it is. ``event_id`` is the idempotency key; a random one when None.
+        ``judged`` events were accepted before: the sink alone decides over them, and keeps a dead letter.
         """
         identity = event_id or uuid4().hex
         try:
+            if not judged:
+                judge(event)
             envelope = await self._envelope(event, identity)
         except StoreError as error:
             kind: FailureKind = "retryable" if error.transient else "permanent"
             return _failure(event, identity, f"training preferences: {error}", kind)
+        except NotStorable as error:
+            return refusal(event.tenantId, identity, error)
         except (ValueError, RecursionError):
             return _failure(event, identity, "the event or its id cannot be written as JSON", "permanent")
         try:
@@ -106,13 +116,31 @@ class EventPipeline:
         return Envelope(event_id=event_id, ingested_at=self._clock(), event=processed)
 
 
+def judge(event: DatasetEvent) -> None:
+    """Raise NotStorable for an event that one of the sinks can never hold, whichever is in use."""
+    check_name(event.env, "env")  # on Firestore it is the name of a field
+    # What a caller puts into pii_flags is replaced.
+    check_event(dict(event) | {"pii_flags": {}})
+
+
+def refusal(tenant_id: str, event_id: str, error: NotStorable) -> PipelineResult:
+    """The result for an event that is not taken at all: there is nothing to try again or to keep."""
+    return _not_stored(tenant_id, event_id, f"{error}: {EVERY_SINK}", "permanent")
+
+
 def _failure(
     event: DatasetEvent, event_id: str, error: str, kind: FailureKind, *, dead_letter: bool = False
 ) -> PipelineResult:
-    log.warning("event %s of %s not stored: %s", event_id, event.tenantId, error)
+    return _not_stored(event.tenantId, event_id, error, kind, dead_letter=dead_letter)
+
+
+def _not_stored(
+    tenant_id: str, event_id: str, error: str, kind: FailureKind, *, dead_letter: bool = False
+) -> PipelineResult:
+    log.warning("event %s of %s not stored: %s", event_id, tenant_id, error)
     return PipelineResult(
         status="error",
-        tenantId=event.tenantId,
+        tenantId=tenant_id,
         error=error,
         kind=kind,
         event_id=event_id,

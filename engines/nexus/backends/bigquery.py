@@ -17,7 +17,7 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import chain
 from typing import Any, TypeVar, TypeVarTuple
 
-from google.api_core.exceptions import BadRequest, NotFound
+from google.api_core.exceptions import BadRequest, ClientError, NotFound
 from google.cloud import bigquery
 from google.cloud.bigquery import ScalarQueryParameter
 from pydantic import ValidationError
@@ -25,7 +25,8 @@ from pydantic import ValidationError
 from engines.common.clock import Clock, utc_now
 from engines.common.storable import NotStorable
 from engines.nexus.backends import bigquery_records
-from engines.nexus.backends.bigquery_client import BUSY, NO_RETRY, open_client, translated
+from engines.nexus.backends.bigquery_client import NO_RETRY, open_client, translated
+from engines.nexus.backends.bigquery_judge import Judge
 from engines.nexus.backends.bigquery_queries import (
     BEGINNING,
     COUNT,
@@ -87,7 +88,7 @@ class BigQuerySink:
         self._clock = clock
         self._table = EventTable(client, dataset, table)
         self._target = self._table.name
-        self._prepared = False
+        self._judge = Judge(self._table)
         self._preparing = asyncio.Lock()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="bigquery")
 
@@ -158,9 +159,8 @@ class BigQuerySink:
 
     async def _prepare(self) -> None:
         async with self._preparing:
-            if not self._prepared:
+            if not self._table.prepared:
                 await self._call(self._table.prepare, WRITE_SECONDS)
-                self._prepared = True
 
     def _rows(self, batch: Sequence[Envelope]) -> tuple[list[Row], Refusals]:
         rows: list[Row] = []
@@ -183,20 +183,11 @@ class BigQuerySink:
         except NotFound:
             self._table.check(WRITE_SECONDS)
             raise SinkRetryable(self._target, "the new table takes no rows yet") from None
-        refused: Refusals = {part[item["index"]].position: self._judge(item["errors"][0]) for item in errors}
-        if refused:
-            self._table.check(WRITE_SECONDS)
-        return refused
-
-    def _judge(self, error: Mapping[str, str]) -> SinkPermanent:
-        """What one row's error means. Raises SinkRetryable when it is not about the row."""
-        if error["reason"] in BUSY:
-            raise SinkRetryable(self._target, f"busy, to be tried again ({error['reason']})")
-        if "no such field" in error["message"]:
-            self._prepared = False
-            raise SinkRetryable(self._target, "a column is missing; it is added by the next write")
-        column = error["location"].partition(".")[0]
-        return SinkPermanent(self._target, f"the column {column} refuses it ({error['reason']})", "refused")
+        except ClientError as error:
+            if refusal := self._judge.of_request(part, error):
+                raise refusal from None
+            raise
+        return self._judge.of_rows(part, {item["index"]: item["errors"][0] for item in errors})
 
     async def _rows_of(self, sql: str, asked: Sequence[ScalarQueryParameter]) -> AsyncIterator[Any]:
         """Rows of the result, a page at a time."""

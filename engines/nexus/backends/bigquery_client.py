@@ -56,7 +56,7 @@ async def translated(target: str, seconds: float) -> AsyncIterator[None]:
 
 def _sink_error(target: str, error: BaseException) -> SinkError:
     """The words never hold BigQuery's own message: it may quote a value."""
-    reason = _reason(error)
+    reason = reason_of(error)
     if isinstance(error, TIMED_OUT):
         return SinkRetryable(target, "no answer in time", "timeout")
     if reason in BUSY or isinstance(error, exceptions.TooManyRequests | exceptions.PreconditionFailed):
@@ -70,7 +70,7 @@ def _sink_error(target: str, error: BaseException) -> SinkError:
     return SinkRetryable(target, f"refused the call ({reason})", "error")
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """BigQuery's word for the error, else the name of its type."""
     details = error.errors if isinstance(error, exceptions.GoogleAPICallError) else []
     first = details[0] if details else {}

@@ -31,9 +31,14 @@ def to_row(position: int, envelope: Envelope) -> Row:
     """The envelope as a row. Raises NotStorable for what no row can hold or give back unchanged."""
     try:
         event = to_jsonable_python(dict(envelope.event), inf_nan_mode="constants")
-    except ValueError:
+    except UnicodeError:
+        raise NotStorable("the event is not valid Unicode text") from None
+    except (ValueError, RecursionError):
         raise NotStorable("the event is nested too deeply or holds what JSON cannot") from None
-    fields = event | {name: _json(name, event[name]) for name in JSON_FIELDS}
+    fields = {
+        name: _json(name, value) if name in JSON_FIELDS else _text(name, value)
+        for name, value in event.items()
+    }
     fields |= {
         "event_id": envelope.event_id,
         "ingested_at": envelope.ingested_at.isoformat(),
@@ -82,6 +87,15 @@ def _json(name: str, value: Any) -> str:
     except ValueError:
         raise NotStorable(f"{name} holds a number that is not finite or beyond 64 bits") from None
     return text
+
+
+def _text(name: str, value: Any) -> Any:
+    """The value of a plain column. One text that is none makes BigQuery refuse the whole request."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        raise NotStorable(f"{name} is not valid Unicode text") from None
+    return value
 
 
 def _check_integer(digits: str) -> None:

@@ -46,6 +46,8 @@ class EventTable:
         self.name = f"{client.project}.{dataset}.{table}"
         self.seen = False
         """Whether this process has met the table: from then on its absence is a loss, not a fresh install."""
+        self.prepared = False
+        """Whether it is known to have all columns."""
 
     def prepare(self, seconds: float) -> None:
         """Create the table on a fresh install, add columns that it lacks. Raises SinkMisconfigured."""
@@ -55,6 +57,7 @@ class EventTable:
         if missing:
             table.schema = [*table.schema, *missing]
             self._client.update_table(table, ["schema"], retry=NO_RETRY, timeout=seconds)
+        self.prepared = True
 
     def check(self, seconds: float) -> None:
         """Whether a write can work, without writing; on a fresh install no table is needed.

@@ -223,11 +223,16 @@ def _reason(error: BaseException) -> FailureReason:
 
 
 def _fields(envelope: Envelope) -> dict[str, Any]:
-    fields = envelope.event.model_dump(mode="json") | {
+    """The document's fields. Raises NotStorable."""
+    try:
+        event = envelope.event.model_dump(mode="json")
+    except (ValueError, RecursionError):
+        raise NotStorable("the event is nested too deeply or holds what JSON cannot") from None
+    fields = event | {
         "event_id": envelope.event_id,
         "ingested_at": envelope.ingested_at,
         "schema_version": envelope.schema_version,
         TIMES: {envelope.event.env: envelope.ingested_at},
     }
-    check_storable(fields)
+    check_storable(fields, names=True, finite=True)
     return fields

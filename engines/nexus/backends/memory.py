@@ -6,7 +6,7 @@ Same semantics as the real sinks, proven by the same conformance suite.
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from engines.common.storable import NotStorable, check_storable
+from engines.common.storable import NotStorable, check_event
 from engines.nexus.backends.sink import (
     Envelope,
     Erased,
@@ -69,7 +69,7 @@ class MemorySink:
         if envelope.event_id in stored:
             return WriteReceipt(envelope.event_id, "duplicate")
         try:
-            check_storable(envelope.event.model_dump())
+            check_event(dict(envelope.event))
         except NotStorable as error:
             refusal = SinkPermanent("process memory", str(error), "refused")
             return WriteReceipt(envelope.event_id, "refused", refusal)

@@ -69,17 +69,20 @@ def folder(prefix: str, tenant_id: str, env: str) -> str:
 
 def encode(envelope: Envelope) -> bytes:
     """The event's own fields and the envelope's as one flat line. Raises NotStorable."""
-    fields = envelope.event.model_dump() | {
+    own = {
         "event_id": envelope.event_id,
         "ingested_at": _utc(envelope).isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "schema_version": envelope.schema_version,
     }
     try:
+        fields = envelope.event.model_dump() | own
         text = json.dumps(fields, ensure_ascii=False, allow_nan=False, default=to_jsonable_python).encode()
     except UnicodeEncodeError:
         raise NotStorable("the event is not valid Unicode text") from None
     except (ValueError, TypeError, RecursionError):
-        raise NotStorable("the event holds what JSON cannot: NaN, infinity or too many levels") from None
+        raise NotStorable(
+            "the event holds what JSON cannot: a number that is not finite, or too many levels"
+        ) from None
     if len(text) >= OBJECT_BYTES:
         raise NotStorable(f"the event is larger than {OBJECT_BYTES} bytes")
     return text + b"\n"

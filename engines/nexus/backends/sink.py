@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from engines.dataset.events.schemas import DatasetEvent
 
@@ -68,6 +68,8 @@ class SinkMisconfigured(SinkError):
 
 class Envelope(BaseModel):
     """An unchanged DatasetEvent with what storage needs to know about it."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     event_id: str = Field(pattern=EVENT_ID_PATTERN, description="Idempotency key within the tenant")
     ingested_at: datetime

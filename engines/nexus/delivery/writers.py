@@ -106,20 +106,27 @@ class Writers:
         return max(self._limits.floor_seconds, whole - self._limits.margin_seconds - waited)
 
     async def _answer(self, batch: Batch, receipts: Sequence[WriteReceipt]) -> None:
-        judged: list[tuple[Waiting, SinkError]] = []
+        refused: list[tuple[Waiting, SinkPermanent]] = []
+        delayed: list[tuple[Waiting, SinkError]] = []
         for waiting, receipt in zip(batch, receipts, strict=True):
             if receipt.error is None:
                 self._score.stored[waiting.scope] += 1
                 waiting.accept(Delivered(receipt.event_id, "sink", receipt.outcome == "duplicate"))
+            elif isinstance(receipt.error, SinkPermanent):
+                refused.append((waiting, receipt.error))
             else:
-                judged.append((waiting, receipt.error))
-        await asyncio.gather(*(self._judge(waiting, error) for waiting, error in judged))
+                delayed.append((waiting, receipt.error))
+        await asyncio.gather(
+            *(self._refuse(waiting, error) for waiting, error in refused), self._delay(delayed)
+        )
 
-    async def _judge(self, waiting: Waiting, error: SinkError) -> None:
-        if isinstance(error, SinkPermanent):
-            waiting.fail(await self._refused(waiting, error))
-        else:
-            await self._put_aside([waiting], error, tried=True)
+    async def _refuse(self, waiting: Waiting, error: SinkPermanent) -> None:
+        waiting.fail(await self._refused(waiting, error))
+
+    async def _delay(self, delayed: Sequence[tuple[Waiting, SinkError]]) -> None:
+        """Put aside, as one batch, what the sink may take later."""
+        if delayed:
+            await self._put_aside([waiting for waiting, _ in delayed], delayed[0][1], tried=True)
 
     async def _refused(self, waiting: Waiting, error: SinkPermanent) -> Refused:
         """The caller's error, after the event became a dead letter where there is a store for them."""

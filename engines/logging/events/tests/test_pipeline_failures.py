@@ -17,7 +17,9 @@ from engines.common.documents import (
     StoreUnavailable,
     Write,
 )
+from engines.dataset.events.schemas import DatasetEvent
 from engines.logging.events import PipelineResult
+from engines.logging.events.pipeline import EVERY_SINK
 from engines.privacy.models import TRAINING_PREFERENCES
 from tests.support.records import PERSON, PipelineKit, dataset_event, stored_events
 
@@ -41,8 +43,9 @@ async def test_a_sink_error_is_the_result(parts: PipelineKit, kind: Any) -> None
     assert await stored_events(parts.sink) == []
 
 
-async def test_a_sink_that_refuses_the_event_is_a_permanent_failure(parts: PipelineKit) -> None:
-    result = await parts.pipeline.log(dataset_event(input={"x": [[1]]}), "e-1")
+async def test_what_was_accepted_before_is_judged_by_the_sink_alone(parts: PipelineKit) -> None:
+    event = dataset_event(input={"x": [[1]]})
+    result = await parts.pipeline.log(event, "e-1", judged=True)
     expected = "process memory: input holds a list directly inside a list"
     assert result == failure(expected, "permanent")
     assert await stored_events(parts.sink) == []
@@ -94,8 +97,6 @@ async def test_a_retry_with_the_same_id_succeeds_after_the_fault(parts: Pipeline
         ((1, "a"), [1, "a"]),
         (b"bytes", "bytes"),
         ({1: {2: 3}}, {"1": {"2": 3}}),
-        (float("nan"), None),
-        (float("inf"), None),
     ],
     ids=repr,
 )
@@ -128,8 +129,6 @@ NOT_JSON: dict[str, Any] = {
     "range": range(3),
     "bytes_not_utf8": b"\xff",
     "key_not_utf8": {b"\xff": 1},
-    "circular": circular(),
-    "too_deep": deep(400),
 }
 
 
@@ -145,18 +144,52 @@ async def test_a_value_without_a_json_form_is_a_permanent_failure_and_nothing_is
 @pytest.mark.parametrize(
     ("value", "error"),
     [
-        ("\ud800", "process memory: input is not valid Unicode text"),
-        (2**70, "process memory: input is an integer beyond 64 bits"),
-        ({"": 1}, "process memory: a key in input is empty or reserved (__…__)"),
-        (deep(30), "process memory: input is nested more than 20 levels deep"),
+        ("\ud800", "input is not valid Unicode text"),
+        (float("nan"), "input is not a finite number"),
+        ([1, {"x": float("-inf")}], "input[1] is not a finite number"),
+        ({float("inf")}, "input[0] is not a finite number"),
+        (2**70, "input is an integer beyond 64 bits"),
+        ([[1]], "input holds a list directly inside a list"),
+        ({"": 1}, "a key in input is empty or reserved (__…__)"),
+        ({"__x__": 1}, "a key in input is empty or reserved (__…__)"),
+        (deep(30), "input is nested more than 20 levels deep"),
+        (deep(400), "input is nested more than 20 levels deep"),
+        (circular(), "input is nested more than 20 levels deep"),
+        (
+            {str(key): 0 for key in range(60_000)},
+            "input holds too many values: more than 40000 index entries",
+        ),
+        ([0] * 45_000, "input holds too many values: more than 40000 index entries"),
+        ("x" * 1_050_000, "input makes the record too large: more than 1048576 bytes"),
     ],
-    ids=["surrogate", "int", "key", "deep"],
+    ids=lambda value: ascii(value)[:20],
 )
-async def test_a_value_that_no_sink_holds_is_a_permanent_failure(
+async def test_a_value_that_no_sink_holds_is_refused_at_the_door_with_its_place(
     parts: PipelineKit, value: Any, error: str
 ) -> None:
+    parts.sink.faults["write"] = AssertionError("it reached the sink")
     result = await parts.pipeline.log(dataset_event(input={"value": value}), "e-1")
-    assert result == failure(error, "permanent")
+    assert result == failure(f"{error}: {EVERY_SINK}", "permanent")
+
+
+TEXTS = [name for name, info in DatasetEvent.model_fields.items() if info.annotation in (str, str | None)]
+
+
+@pytest.mark.parametrize("field", [name for name in TEXTS if name != "tenantId"])
+async def test_text_outside_unicode_is_refused_in_every_field(parts: PipelineKit, field: str) -> None:
+    result = await parts.pipeline.log(dataset_event(**{field: "a\ud800"}), "e-1")
+    assert result == failure(f"{field} is not valid Unicode text: {EVERY_SINK}", "permanent")
+
+
+@pytest.mark.parametrize("env", ["", "__dev__"])
+async def test_an_env_that_cannot_name_a_field_is_refused(parts: PipelineKit, env: str) -> None:
+    result = await parts.pipeline.log(dataset_event(env=env), "e-1")
+    assert result == failure(f"env is empty or reserved (__…__): {EVERY_SINK}", "permanent")
+
+
+async def test_what_a_caller_puts_into_pii_flags_is_not_judged(parts: PipelineKit) -> None:
+    result = await parts.pipeline.log(dataset_event(pii_flags={"x": float("nan")}))
+    assert result.status == "accepted"
 
 
 async def test_a_preference_record_of_another_shape_is_a_failure_and_never_raised(parts: PipelineKit) -> None:
