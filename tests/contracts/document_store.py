@@ -201,8 +201,9 @@ class DocumentStoreContract:
             ({"": 1}, "empty or reserved"),
             ({"__x__": 1}, "empty or reserved"),
             (datetime(2026, 1, 1), "timezone"),  # noqa: DTZ001 - the naive time is the point
+            ({str(key): 0 for key in range(60_000)}, "too many values"),
         ],
-        ids=["decimal", "int", "surrogate", "nested_list", "empty_key", "reserved_key", "naive_time"],
+        ids=["decimal", "int", "surrogate", "nested_list", "empty_key", "reserved_key", "naive_time", "keys"],
     )
     async def test_a_value_no_document_can_hold_is_refused_by_name(
         self, store: DocumentStore, address: Address, value: Any, words: str

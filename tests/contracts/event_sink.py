@@ -24,13 +24,24 @@ ANSWER_SECONDS = 5.0
 Impossible = dict[str, tuple[dict[str, Any], str]]
 """Events that a sink can never hold: name → (fields of the event, words that the refusal has)."""
 
-UNENCODABLE: Impossible = {"surrogate": ({"input": {"x": "\ud800"}}, "Unicode")}
+UNENCODABLE: Impossible = {
+    "surrogate": ({"input": {"x": "\ud800"}}, "Unicode"),
+    "surrogate in a field": ({"surface": "a\ud800"}, "Unicode"),
+    "surrogate in an optional field": ({"utm_source": "\udfff"}, "Unicode"),
+    "surrogate in the env": ({"env": "\ud800"}, "Unicode"),
+    "surrogate in a key": ({"metadata": {"x": [{"\ud800": 1}]}}, "Unicode"),
+    "NaN": ({"input": {"x": [float("nan")]}}, "finite"),
+    "infinity": ({"output": {"x": float("inf")}}, "finite"),
+    "negative infinity": ({"metadata": {"x": {"y": float("-inf")}}}, "finite"),
+}
 """What no sink can hold."""
 
 NOT_IN_A_DOCUMENT: Impossible = UNENCODABLE | {
     "nested list": ({"input": {"x": [[1]]}}, "list directly inside a list"),
     "reserved key": ({"metadata": {"__reserved__": 1}}, "reserved"),
     "integer": ({"output": {"x": 2**70}}, "64 bits"),
+    "too many keys": ({"metadata": {str(key): 0 for key in range(20_000)}}, "too many values"),
+    "too long a list": ({"metadata": {"x": [0] * 45_000}}, "too many values"),
 }
 """What a document database can never hold."""
 

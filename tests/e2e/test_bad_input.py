@@ -14,6 +14,7 @@ from tests.support.stack import Stack
 
 DASHBOARD = "/bossman/tenant-dashboard"
 PAGEVIEW = "/analytics/events/pageview"
+MANY_KEYS = b",".join(b'"%d":0' % key for key in range(60_000))
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +95,20 @@ def test_a_bad_header_is_refused_with_its_reason(
         (b'{"surface": "s", "metadata": {"x": [[1]]}}', 422),
         (b'{"surface": "s", "metadata": {"x": "\\ud800"}}', 422),
         (b'{"surface": "s", "metadata": {"x": 1' + b"0" * 40 + b"}}", 422),
+        (b'{"surface": "s", "metadata": {"x": [1, NaN]}}', 422),
+        (b'{"surface": "s", "metadata": {"x": -Infinity}}', 422),
+        (b'{"surface": "s", "utm_source": "\\ud800"}', 422),
+        (b'{"surface": "s", "metadata": {"k": [0' + b",0" * 45_000 + b"]}}", 422),
+        (
+            b'{"surface": "s", "metadata": {' + MANY_KEYS + b"}}",
+            422,
+        ),
         (b'{"surface": "s", "metadata": {"x": "' + b"y" * 1_100_000 + b'"}}', 413),
     ],
     ids=[
         *("no_json", "array", "empty", "no_text", "deep", "wrong_type", "other_tenant", "other_env"),
-        *("nested_list", "surrogate", "huge_number", "huge_body"),
+        *("nested_list", "surrogate", "huge_number", "nan", "infinity", "surrogate_in_a_field"),
+        *("long_list", "many_keys", "huge_body"),
     ],
 )
 def test_a_bad_body_is_refused_in_the_one_shape(

@@ -15,7 +15,8 @@ from engines.nexus.backends.bigquery import (
     BigQuerySink,
     open_bigquery,
 )
-from engines.nexus.backends.sink import EventSink, SinkError, SinkMisconfigured, SinkRetryable
+from engines.nexus.backends.sink import EventSink, SinkError, SinkMisconfigured, SinkPermanent, SinkRetryable
+from engines.nexus.delivery.attempt import send
 from tests.contracts.event_sink import START, envelope, stored, tenant
 from tests.support.bigquery import DATASET, PROJECT, BigQuery, FaultyBigQuery
 from tests.support.bigquery_fixtures import broken, client, sink, table, through
@@ -151,3 +152,57 @@ async def test_a_record_that_is_no_event_is_said_without_its_values(
     with pytest.raises(SinkError, match="a record there is not an event") as caught:
         await stored(sink, tenant)
     assert "secret" not in str(caught.value)
+
+
+async def test_a_request_that_bigquery_cannot_read_is_divided_until_the_event_stands_alone(
+    through: BigQuerySink, broken: FaultyBigQuery, tenant: str
+) -> None:
+    broken.poison = b"unreadable"
+    batch = [envelope(tenant, f"e{n}", n, surface="unreadable" if n == 3 else "s") for n in range(8)]
+    with pytest.raises(SinkPermanent, match=r"refuses the request \(invalidQuery\)"):
+        await through.write(batch)
+    receipts = await send(through, batch, 30)
+    assert [receipt.outcome for receipt in receipts] == [*["stored"] * 3, "refused", *["stored"] * 4]
+    assert isinstance(receipts[3].error, SinkPermanent)
+    assert "secret" not in str(receipts[3].error)
+    assert await stored(through, tenant) == [*batch[:3], *batch[4:]]
+
+
+async def test_one_event_alone_is_not_blamed_until_another_one_passes(
+    through: BigQuerySink, broken: FaultyBigQuery, tenant: str
+) -> None:
+    broken.poison = b"unreadable"
+    unreadable = envelope(tenant, "e1", surface="unreadable")
+    with pytest.raises(SinkRetryable, match="until another event passes"):
+        await through.write([unreadable])
+    await through.write([envelope(tenant, "e2", 1)])
+    [receipt] = await send(through, [unreadable], 10)
+    assert isinstance(receipt.error, SinkPermanent)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("words", ["IO Error: No space left on device", "Out of Memory Error"])
+async def test_a_table_without_room_blames_no_event(
+    through: BigQuerySink, broken: FaultyBigQuery, tenant: str, count: int, words: str
+) -> None:
+    await through.write([envelope(tenant, "e")])
+    for whole in (True, False):
+        if whole:
+            broken.fail("/insertAll", 400, "invalidQuery", words)
+        else:
+            broken.fail_rows(count, "invalid", words)
+        with pytest.raises(SinkRetryable, match="no event is at fault"):
+            await through.write([envelope(tenant, f"e{n}", n) for n in range(count)])
+        await through.probe()
+        broken.faults.clear()
+
+
+async def test_rows_that_are_all_refused_without_a_column_blame_no_event(
+    through: BigQuerySink, broken: FaultyBigQuery, tenant: str
+) -> None:
+    batch = [envelope(tenant, f"e{n}", n) for n in range(3)]
+    broken.fail_rows(3, "invalid", "a secret value")
+    with pytest.raises(SinkRetryable, match="until another event passes"):
+        await send(through, batch, 1)
+    broken.faults.clear()
+    assert [receipt.outcome for receipt in await send(through, batch, 10)] == ["stored"] * 3

@@ -16,7 +16,10 @@ __all__ = ["tenant"]
 
 
 class TestFirestoreSink(RemoteSinkContract):
-    impossible = NOT_IN_A_DOCUMENT | {"size": ({"input": {"text": "x" * 1_100_000}}, "too large")}
+    impossible = NOT_IN_A_DOCUMENT | {
+        "size": ({"input": {"text": "x" * 1_100_000}}, "too large"),
+        "name": ({"input": {"k" * 1_501: 1}}, "longer than 1500 bytes"),
+    }
 
     @pytest.fixture
     def sink(self, client: AsyncClient) -> EventSink:

@@ -74,6 +74,12 @@ async def test_firestore_takes_rising_times_in_a_new_collection_without_a_limit(
     assert counted.value == 2000
 
 
+async def test_firestore_counts_no_index_entries(client: AsyncClient, tenant: str) -> None:
+    document = client.document(f"wide_{tenant}/a")
+    await document.set({"keys": {str(key): 0 for key in range(20_001)}}, retry=None, timeout=20)
+    assert (await document.get()).exists
+
+
 @pytest.fixture
 def rows(stand_in: BigQuery, tenant: str) -> Iterator[Any]:
     """A client, and a table with a row that was streamed a moment ago."""

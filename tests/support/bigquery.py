@@ -80,6 +80,8 @@ class FaultyBigQuery(ThreadingHTTPServer):
         """End of the path ("" is every path) → status and JSON body."""
         self.sent: list[int] = []
         """Bytes of each body of an insert."""
+        self.poison: bytes | None = None
+        """An insert whose body holds this is refused as a whole: BigQuery cannot read one of its rows."""
 
     @property
     def url(self) -> str:
@@ -92,8 +94,13 @@ class FaultyBigQuery(ThreadingHTTPServer):
 
     def fail_row(self, reason: str, location: str = "", message: str = "") -> None:
         """Answer as BigQuery does when it refuses the first row of an insert."""
+        self.fail_rows(1, reason, message, location)
+
+    def fail_rows(self, count: int, reason: str, message: str = "", location: str = "") -> None:
+        """Answer as BigQuery does when it refuses the first rows of an insert."""
         errors = [{"reason": reason, "location": location, "message": message}]
-        self.faults["/insertAll"] = (200, {"insertErrors": [{"index": 0, "errors": errors}]})
+        refused = [{"index": index, "errors": errors} for index in range(count)]
+        self.faults["/insertAll"] = (200, {"insertErrors": refused})
 
 
 class _Passing(BaseHTTPRequestHandler):
@@ -105,6 +112,12 @@ class _Passing(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path.endswith("/insertAll"):
             self.server.sent.append(len(body))
+            if self.server.poison and self.server.poison in body:
+                errors = [{"reason": "invalidQuery", "message": "a secret value", "domain": "global"}]
+                self._send(
+                    400, json.dumps({"error": {"code": 400, "message": "", "errors": errors}}).encode()
+                )
+                return
         faults = self.server.faults.items()
         status, content = next((found for end, found in faults if path.endswith(end)), (0, {}))
         self._send(status, json.dumps(content).encode()) if status else self._pass_on(body)

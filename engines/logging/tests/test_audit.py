@@ -7,10 +7,10 @@ import pytest
 from pydantic import BaseModel
 
 from engines.common.collection import Collection
-from engines.common.documents import SYSTEM, Address, KeyTaken, Scope, StoreUnavailable
+from engines.common.documents import SYSTEM, Address, KeyTaken, Scope, StoreRefused, StoreUnavailable
 from engines.common.identity import RequestContext
 from engines.dataset.events.schemas import DatasetEvent
-from engines.logging.audit import OUTBOX, Audit, Change, audit_event
+from engines.logging.audit import OUTBOX, Audit, Change, PendingAudit, audit_event
 from engines.logging.events import EventPipeline
 from engines.nexus.backends.sink import Envelope, WriteReceipt
 from engines.nexus.delivery import Delivery, Undelivered
@@ -186,3 +186,40 @@ async def test_an_audit_that_fails_again_and_again_holds_up_no_other(parts: Pipe
     assert [await audit.drain(parts.store) for _ in range(2)] == [0, 1]
     assert (await parts.only_event(env="staging")).event.metadata["lock_id"] == "good"
     assert await waiting(parts) == 1
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"x": float("nan")}, "metadata is not a finite number"),
+        ({"x": "\ud800"}, "metadata is not valid Unicode text"),
+        ({str(key): 0 for key in range(60_000)}, "metadata holds too many values"),
+    ],
+    ids=["nan", "surrogate", "keys"],
+)
+async def test_a_change_whose_audit_no_sink_could_hold_is_refused_whole(
+    parts: PipelineKit, metadata: dict[str, Any], words: str
+) -> None:
+    notes = Collection(parts.store, NOTES, Note)
+    audit, change = Audit(parts.pipeline), Change(context(), "firearms.issue", metadata)
+    with pytest.raises(StoreRefused, match=words):
+        await audit.put_all(parts.store, [notes.write(SCOPE, "x", Note(n=1), create=True)], change)
+    assert (await notes.get(SCOPE, "x"), await waiting(parts)) == (None, 0)
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["letters", "no_letters"])
+async def test_an_audit_accepted_before_that_no_sink_holds_stops_no_other(
+    parts: PipelineKit, kept: bool
+) -> None:
+    letters = parts.store if kept else None
+    delivery = Delivery(parts.sink, parts.clock, letters=letters, limits=QUICK)
+    audit = Audit(EventPipeline(parts.privacy, delivery, parts.clock), parts.clock)
+    outbox = Collection(parts.store, OUTBOX, PendingAudit)
+    for name, value in (("bad", float("nan")), ("good", 1.0)):
+        event = audit_event(context(), "firearms.issue", {"x": value})
+        await outbox.put(SYSTEM, name, PendingAudit(event_id=name, created_at=parts.clock.now, event=event))
+        parts.clock.advance(seconds=1)
+    assert await audit.drain(parts.store) == (2 if kept else 1)
+    assert (await parts.only_event(env="staging")).event_id == "good"
+    assert (await delivery.undelivered(SCOPE)).dead_letters == (1 if kept else None)
+    assert await waiting(parts) == (0 if kept else 1)

@@ -174,3 +174,9 @@ async def test_gap_c6_the_entrys_time_is_not_stored(parts: PipelineKit) -> None:
     stored = await parts.only_event()
     assert stored.ingested_at == parts.clock.now
     assert "2020" not in stored.model_dump_json()
+
+
+async def test_an_entry_that_no_sink_holds_is_refused_with_its_place(parts: PipelineKit) -> None:
+    with pytest.raises(EventLogError, match=r"input\[1\] is not a finite number"):
+        await EventLog(parts.pipeline, "dev").write(entry(origin_ref={"x": [1, float("nan")]}))
+    assert await stored_events(parts.sink) == []
