@@ -226,6 +226,8 @@ def _fields(envelope: Envelope) -> dict[str, Any]:
     """The document's fields. Raises NotStorable."""
     try:
         event = envelope.event.model_dump(mode="json")
+    except UnicodeError:
+        raise NotStorable("a key in the event is not valid Unicode text") from None
     except (ValueError, RecursionError):
         raise NotStorable("the event is nested too deeply or holds what JSON cannot") from None
     fields = event | {

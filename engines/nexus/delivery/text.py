@@ -2,6 +2,8 @@
 
 import json
 
+from pydantic_core import to_jsonable_python
+
 from engines.nexus.backends.sink import Envelope
 
 MAX_BYTES = 1_000_000
@@ -10,7 +12,8 @@ MAX_BYTES = 1_000_000
 
 def to_text(envelope: Envelope) -> str:
     """The envelope as JSON in ASCII: also what is not valid Unicode survives."""
-    return json.dumps(envelope.model_dump(mode="json"), separators=(",", ":"))
+    # Not pydantic's own JSON mode, which fails at a key that is not valid Unicode.
+    return json.dumps(envelope.model_dump(), default=to_jsonable_python, separators=(",", ":"))
 
 
 def from_text(text: str) -> Envelope:

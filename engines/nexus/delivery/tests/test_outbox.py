@@ -207,13 +207,14 @@ async def test_an_event_over_the_limit_of_a_document_fails_alone(shared: Process
     "event",
     [
         {"input": {"x": "\ud800"}},
+        {"input": {"x": {"\udfff": [{"\ud800": 1}]}}},
         {"input": {"": {"__a__": [[1]]}}},
         {"env": "\ud800"},
         {"env": ""},
         {"env": "a/b" * 200},
         {"metadata": {"n": 2**70, "deep": {"a": {"b": [1.5, None, True, "grüße 🚀"]}}}},
     ],
-    ids=["surrogate", "keys", "surrogate_env", "no_env", "long_env", "values"],
+    ids=["surrogate", "surrogate_key", "keys", "surrogate_env", "no_env", "long_env", "values"],
 )
 async def test_whatever_an_event_carries_the_outbox_holds_it_unchanged(
     shared: Processes, event: dict[str, Any]
@@ -265,3 +266,16 @@ async def test_a_receipt_that_is_only_delayed_goes_to_the_outbox(
     assert answers == [Delivered("e-0000", "sink"), Delivered("e-0001", "outbox")]
     assert process.state == DeliveryState()
     assert await stored_events(shared.sink) == []
+
+
+async def test_a_number_that_is_not_finite_waits_as_it_is_and_becomes_a_dead_letter(
+    shared: Processes,
+) -> None:
+    process = shared.process()
+    shared.sink_down()
+    sent = shared.envelope("bad", input={"x": [float("-inf")]})
+    assert (await process.deliver(sent)).durable_in == "outbox"
+    shared.sink_up()
+    assert await process.drain() == 1
+    [letter] = await shared.letters()
+    assert (from_text(letter["envelope"]), letter["reason"]) == (sent, "input[0] is not a finite number")
