@@ -1,9 +1,10 @@
-"""``python -m engines.rehearsal onboard|compare|remove|watch``: what ./scripts/rehearse runs inside.
+"""``python -m engines.rehearsal onboard|compare|remove|watch|poison``: what ./scripts/rehearse runs inside.
 
 onboard   stdin: {"kit", "project", "images"}; stdout: the receipt as JSON, a SEPARATOR, then as Markdown
 compare   stdin: [receipt, receipt]; stdout: what changed
 remove    stdin: [receipt, …] of which the newest is meant where no run is named; stdout: what is gone
 watch     see ``fault``
+poison    stdin: a login as JSON; stdout: what was answered; see ``poison``
 
 What is said meanwhile goes to stderr. Exit 0 all held; 1 a claim broke or got worse, what was to be removed
 is not marked, or a fault showed late; 2 bad usage; 3 could not be carried out, or not all was proven.
@@ -44,6 +45,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     remove.add_argument("run", nargs="?", type=target)
     remove.add_argument("--all", action="store_true")
     chosen.add_parser("watch")
+    chosen.add_parser("poison")
     return parser.parse_args(arguments)
 
 
@@ -72,6 +74,8 @@ async def _run(asked: argparse.Namespace) -> int:
             return commands.compare(sys.stdin.read())
         case "remove":
             return await commands.remove(load_settings(), asked, sys.stdin.read())
+        case "poison":
+            return await commands.poison(BASE_URL)
         case _:
             return await commands.watch(BASE_URL)
 

@@ -19,6 +19,7 @@ from engines.rehearsal.fault import watch as follow
 from engines.rehearsal.inside import open_inside
 from engines.rehearsal.markdown import markdown
 from engines.rehearsal.onboard import Rehearsal
+from engines.rehearsal.poison import send_poison
 from engines.rehearsal.progress import Progress
 from engines.rehearsal.receipt import ALL_HELD, CLAIM_BROKE, Host, Receipt
 from engines.rehearsal.removal import Removal
@@ -86,6 +87,13 @@ async def remove(settings: Settings, asked: argparse.Namespace, text: str) -> in
     for line in told(removed):
         _print(line)
     return ALL_HELD
+
+
+async def poison(base_url: str) -> int:
+    """Send what no sink can store as the login on stdin."""
+    login: dict[str, Any] = json.loads(sys.stdin.read() or "{}")
+    async with httpx.AsyncClient(base_url=base_url, timeout=ANSWER_SECONDS) as http:
+        return await send_poison(http, await sign_in(http, login), _print)
 
 
 async def watch(base_url: str) -> int:

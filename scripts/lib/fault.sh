@@ -9,7 +9,7 @@ fault_service="" fault_id="" fault_dir="" slow_pid=""
 # far_end FAULT: the service that it breaks.
 far_end() {
   case $1 in
-    store-*) printf firestore ;;
+    store-* | disk-full) printf firestore ;;
     *)
       case $(sink_name) in
         object_store) printf objectstore ;;
@@ -30,6 +30,7 @@ make_slow() {
 break_it() {
   case $1 in
     *-down) docker stop -t 60 "$fault_id" >/dev/null ;;
+    crash) docker kill "$fault_id" >/dev/null ;;
     *-hang) docker pause "$fault_id" >/dev/null ;;
     *-slow)
       make_slow "$fault_id" &
@@ -95,11 +96,18 @@ follow() {
   done
 }
 
+# poison: events that no sink can store, beside one that must arrive. Nothing is broken, so nothing is healed.
+poison() {
+  local status=0
+  rehearsal poison <"$login_file" || status=$?
+  exit_with "$status"
+}
+
 inject() {
   local status=0 watch_pid service
   case ${1:-} in
-    sink-down | sink-hang | sink-slow | store-down | store-hang) ;;
-    *) bad_usage "name a fault: sink-down, sink-hang, sink-slow, store-down or store-hang" ;;
+    sink-down | sink-hang | sink-slow | store-down | store-hang | crash | disk-full | poison) ;;
+    *) bad_usage "name a fault: sink-down, sink-hang, sink-slow, store-down, store-hang, crash, disk-full or poison" ;;
   esac
   if [ $# -gt 1 ]; then bad_usage "one fault at a time"; fi
   require_stack
@@ -107,6 +115,7 @@ inject() {
   fault_id=$(state_field "$(state_of "$fault_service" "$(container_states)")" 2)
   if [ -z "$fault_id" ]; then cannot "$fault_service has no container" "./scripts/up"; fi
   if [ ! -s "$login_file" ]; then cannot "the demo login is missing, which the dashboard is watched with" "./scripts/up"; fi
+  if [ "$1" = poison ]; then poison; fi
   resume_hint="$fault_service is healed."
   fault_dir=$(mktemp -d)
   trap end_fault EXIT

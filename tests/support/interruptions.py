@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from google.cloud.firestore_v1.base_query import FieldFilter
 
 from engines.storage.firestore_client import close_client, open_client
 from tests.bench.load import Tally, pageview, steadily
@@ -139,9 +140,9 @@ async def _count(store: Firestore, login: Login, acknowledged: Acknowledged, tal
 async def _ids(client: Any, path: str, tenant_id: str | None = None, *, audits: bool = False) -> set[str]:
     query = client.collection(path)
     if tenant_id:
-        query = query.where("tenant_id", "==", tenant_id)
+        query = query.where(filter=FieldFilter("tenant_id", "==", tenant_id))
     if audits:
-        query = query.where("analytics_event_type", "==", "audit")
+        query = query.where(filter=FieldFilter("analytics_event_type", "==", "audit"))
     return {snapshot.id async for snapshot in query.select([]).stream()}
 
 
