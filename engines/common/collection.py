@@ -110,14 +110,15 @@ class Collection(Generic[Model]):
         scope: Scope,
         key: str,
         change: Callable[[Model | None], Model],
-        also: Sequence[Write] = (),
+        also: Sequence[Write] | Callable[[Model], Sequence[Write]] = (),
     ) -> Model:
         """Read, change and write one record atomically; see DocumentStore.mutate."""
 
         def change_fields(present: Fields | None) -> Fields:
             return self._fields(change(None if present is None else self._record(present)))
 
-        return self._record(await self._store.mutate(self._address, scope, key, change_fields, also))
+        beside = (lambda fields: also(self._record(fields))) if callable(also) else also
+        return self._record(await self._store.mutate(self._address, scope, key, change_fields, beside))
 
     async def put(self, scope: Scope, key: str, record: Model) -> None:
         """Store the whole record, replacing the scope's own. Raises KeyTaken, StoreError."""

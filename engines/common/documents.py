@@ -105,9 +105,8 @@ class Write:
     """One document of an atomic batch.
 
     ``create`` refuses to replace an existing document. ``merge`` keeps fields that are not named and takes
-    Increment at the top level; its address must have the scope in its collection's path, since a merge
-    does not look at what is there. ``delete`` removes the document, if there is one, and has no fields; it
-    does not look either, so it is for the system's own scope or a collection of the scope alone.
+    Increment at the top level. ``delete`` removes the document, if there is one, and has no fields. Neither
+    looks at what is there, so both are for the system's own scope or a collection of the scope alone.
     """
 
     address: Address
@@ -120,10 +119,9 @@ class Write:
 
     def __post_init__(self) -> None:
         alone = "{tenant}" in self.address.name and "{env}" in self.address.name
-        if self.merge and not alone:
-            raise ValueError("a merging write needs a collection of its scope alone")
-        if self.delete and not alone and self.scope != SYSTEM:
-            raise ValueError("a batched delete needs the system's scope or a collection of its scope alone")
+        if (self.merge or self.delete) and not alone and self.scope != SYSTEM:
+            what = "merging write" if self.merge else "batched delete"
+            raise ValueError(f"a {what} needs the system's scope or a collection of its scope alone")
 
     @property
     def unseen(self) -> bool:
@@ -179,6 +177,10 @@ def owns(scope: Scope, fields: Mapping[str, Any]) -> bool:
     return all(fields.get(name) == value for name, value in scope_fields(scope).items())
 
 
+Also = Sequence[Write] | Callable[[Fields], Sequence[Write]]
+"""What a mutation writes beside its document: writes, or a function that gets the document's new fields."""
+
+
 class DocumentStore(Protocol):
     """The database of state. Every method may raise StoreUnavailable or StoreDenied.
 
@@ -198,6 +200,13 @@ class DocumentStore(Protocol):
         """The document, or None when it does not exist in this scope or no document can have the key."""
         ...
 
+    async def get_all(self, address: Address, scope: Scope, keys: Sequence[str]) -> list[Document | None]:
+        """What ``get`` returns for each of the keys, in their order, in one call that costs its keys alone.
+
+        Not one moment's view: the documents may be of different times.
+        """
+        ...
+
     async def put(self, write: Write) -> None:
         """Store one whole document, replacing the scope's own.
 
@@ -212,6 +221,15 @@ class DocumentStore(Protocol):
 
     async def delete(self, address: Address, scope: Scope, key: str) -> None:
         """Delete the document; no error when it does not exist in this scope."""
+        ...
+
+    async def delete_if(
+        self, address: Address, scope: Scope, key: str, condition: Callable[[Fields], bool]
+    ) -> bool:
+        """Delete the document if ``condition`` holds for its fields, atomically; returns whether it did.
+
+        ``condition`` may run more than once and must not have side effects.
+        """
         ...
 
     async def scan(
@@ -241,11 +259,12 @@ class DocumentStore(Protocol):
         scope: Scope,
         key: str,
         change: Callable[[Fields | None], Fields],
-        also: Sequence[Write] = (),
+        also: Also = (),
     ) -> Fields:
         """Read, change and write one document atomically; returns the fields written.
 
-        ``also`` holds creating, merging or deleting writes, done in the same atomic step.
+        ``also`` holds creating, merging or deleting writes, done in the same atomic step. As a function it
+        gets the fields written, may run more than once and must not have side effects.
 
         ``change`` gets the present fields (None when there are none) and returns the new ones. It may
         run more than once and must not have side effects; what it raises ends the call, nothing

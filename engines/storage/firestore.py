@@ -18,6 +18,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from engines.common.documents import (
     Address,
+    Also,
     Document,
     Fields,
     Increment,
@@ -48,6 +49,9 @@ CALL_SECONDS = 3.0
 
 WRITES_PER_SECOND = 250
 """A large batch gets a second more for each so many writes."""
+
+LARGEST_BATCH = 2_500
+"""As many writes may go with a mutation that works them out itself."""
 
 MUTATE_ATTEMPTS = 12
 STORED_AT = "_stored_at"
@@ -86,6 +90,17 @@ class FirestoreDocumentStore:
             snapshot = await self._read(address, scope, key)
         return _document(snapshot) if snapshot.exists and owns(scope, _fields(snapshot)) else None
 
+    async def get_all(self, address: Address, scope: Scope, keys: Sequence[str]) -> list[Document | None]:
+        """See DocumentStore.get_all."""
+        references = [self._reference(address, scope, key) for key in keys]
+        if not references:
+            return []
+        async with _translated():
+            reading = self._client.get_all(references, retry=None, timeout=CALL_SECONDS)
+            found = {snapshot.id: snapshot async for snapshot in reading}
+        snapshots = [found[reference.id] for reference in references]
+        return [_document(item) if item.exists and owns(scope, _fields(item)) else None for item in snapshots]
+
     async def put(self, write: Write) -> None:
         """See DocumentStore.put. A create goes along with others that come at the same time."""
         if not write.create:
@@ -109,6 +124,23 @@ class FirestoreDocumentStore:
             with self._changes.counted([(address, scope)]):
                 async with _translated():
                     await self._reference(address, scope, key).delete(retry=None, timeout=CALL_SECONDS)
+
+    async def delete_if(
+        self, address: Address, scope: Scope, key: str, condition: Callable[[Fields], bool]
+    ) -> bool:
+        """See DocumentStore.delete_if."""
+
+        async def attempt() -> bool:
+            snapshot = await self._read(address, scope, key)
+            fields = _fields(snapshot)
+            if not snapshot.exists or not owns(scope, fields) or not condition(fields):
+                return False
+            unchanged = self._client.write_option(last_update_time=snapshot.update_time)
+            await snapshot.reference.delete(unchanged, retry=None, timeout=CALL_SECONDS)
+            return True
+
+        with self._changes.counted([(address, scope)]):
+            return await self._until_unchanged(attempt, address.name)
 
     async def scan(
         self,
@@ -146,7 +178,7 @@ class FirestoreDocumentStore:
         scope: Scope,
         key: str,
         change: Callable[[Fields | None], Fields],
-        also: Sequence[Write] = (),
+        also: Also = (),
     ) -> Fields:
         """See DocumentStore.mutate."""
 
@@ -155,13 +187,15 @@ class FirestoreDocumentStore:
             fields = change(_fields(snapshot) if self._own(scope, snapshot) else None)
             batch = self._client.batch()
             _add(batch, snapshot, fields | scope_fields(scope))
-            for write in also:
+            beside = also(fields) if callable(also) else also
+            for write in beside:
                 self._add_unseen(batch, write)
+                places.add((write.address, write.scope))
             await batch.commit(retry=None, timeout=bound)
             return fields
 
-        places = [(address, scope), *((write.address, write.scope) for write in also)]
-        bound = CALL_SECONDS + len(also) / WRITES_PER_SECOND
+        places = {(address, scope)}
+        bound = CALL_SECONDS + (LARGEST_BATCH if callable(also) else len(also)) / WRITES_PER_SECOND
         with self._changes.counted(places):
             return await self._until_unchanged(attempt, address.name, bound)
 

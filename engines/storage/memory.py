@@ -10,6 +10,7 @@ from typing import Any, Literal
 from engines.common.clock import Clock, utc_now
 from engines.common.documents import (
     Address,
+    Also,
     Document,
     Fields,
     Increment,
@@ -53,6 +54,10 @@ class MemoryDocumentStore:
         document = self._documents(address, scope).get(name)
         return deepcopy(document) if document and owns(scope, document.fields) else None
 
+    async def get_all(self, address: Address, scope: Scope, keys: Sequence[str]) -> list[Document | None]:
+        """See DocumentStore.get_all."""
+        return [await self.get(address, scope, key) for key in keys]
+
     async def put(self, write: Write) -> None:
         """See DocumentStore.put."""
         await self.put_all([write])
@@ -70,6 +75,16 @@ class MemoryDocumentStore:
         if await self.get(address, scope, key):
             with self._changes.counted([(address, scope)]):
                 del self._documents(address, scope)[document_path(address, scope, key)[1]]
+
+    async def delete_if(
+        self, address: Address, scope: Scope, key: str, condition: Callable[[Fields], bool]
+    ) -> bool:
+        """See DocumentStore.delete_if."""
+        present = await self.get(address, scope, key)
+        if present is None or not condition(present.fields):
+            return False
+        await self.delete(address, scope, key)
+        return True
 
     async def scan(
         self,
@@ -104,12 +119,13 @@ class MemoryDocumentStore:
         scope: Scope,
         key: str,
         change: Callable[[Fields | None], Fields],
-        also: Sequence[Write] = (),
+        also: Also = (),
     ) -> Fields:
         """See DocumentStore.mutate."""
         present = await self.get(address, scope, key)
         fields = change(present.fields if present else None)
-        await self.put_all([Write(address, scope, key, fields), *also])
+        beside = also(fields) if callable(also) else also
+        await self.put_all([Write(address, scope, key, fields), *beside])
         return fields
 
     async def erase(self, address: Address, scope: Scope) -> int:

@@ -389,6 +389,65 @@ class DocumentStoreContract:
         with pytest.raises(ValueError, match="scope alone"):
             Write(address, A, "x", {}, delete=True)
 
+    async def test_a_merge_of_the_systems_keeps_what_a_scope_wrote(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        await store.put(write(address, A, "x", n=1, kept="k"))
+        await store.put_all([Write(address, SYSTEM, "x", {"n": Increment(2)}, merge=True)])
+        fields = found(await store.get(address, A, "x")).fields
+        assert fields == {"n": 3, "kept": "k", "tenant_id": "t_a", "env": "dev"}
+
+    async def test_a_mutation_works_out_what_goes_with_it(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        def following(present: Fields | None) -> Fields:
+            return {"n": present["n"] + 1 if present else 1}
+
+        def entry(fields: Fields) -> list[Write]:
+            return [write(address, A, f"entry-{fields['n']}", create=True)]
+
+        await asyncio.gather(*(store.mutate(address, A, "x", following, entry) for _ in range(6)))
+        assert found(await store.get(address, A, "x")).fields["n"] == 6
+        assert await store.count(address, A) == 7
+        await store.put(write(address, A, "entry-7"))
+        with pytest.raises((KeyTaken, StoreUnavailable)):
+            await store.mutate(address, A, "x", following, entry)
+        assert found(await store.get(address, A, "x")).fields["n"] == 6
+
+    async def test_get_all_answers_in_the_order_of_the_keys(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        for key in ("b", "a"):
+            await store.put(write(address, A, key, name=key))
+        await store.put(write(address, B, "foreign"))
+        asked = ["a", "none", "b", "foreign", "a"]
+        answers = await store.get_all(address, A, asked)
+        names = [answer.fields["name"] if answer else None for answer in answers]
+        assert names == ["a", None, "b", None, "a"]
+        assert await store.get_all(address, A, []) == []
+
+    async def test_delete_if_deletes_what_meets_the_condition(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        await store.put(write(address, A, "x", n=1))
+        assert not await store.delete_if(address, A, "x", lambda fields: fields["n"] == 2)
+        assert not await store.delete_if(address, B, "x", lambda _: True)
+        assert not await store.delete_if(address, A, "none", lambda _: True)
+        assert await store.get(address, A, "x") is not None
+        assert await store.delete_if(address, A, "x", lambda fields: fields["n"] == 1)
+        assert await store.get(address, A, "x") is None
+
+    async def test_delete_if_never_deletes_what_was_changed_meanwhile(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        def added(present: Fields | None) -> Fields:
+            return {"n": (present or {"n": 0})["n"] + 1}
+
+        await store.put(write(address, A, "x", n=0))
+        calls = [store.delete_if(address, A, "x", lambda fields: fields["n"] == 0) for _ in range(3)]
+        await asyncio.gather(*calls, *(store.mutate(address, A, "x", added) for _ in range(5)))
+        assert found(await store.get(address, A, "x")).fields["n"] == 5
+
     async def test_erase_forgets_the_scope_alone_and_may_be_repeated(
         self, store: ErasableStore, address: Address
     ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
-from engines.common.documents import Address, Document, Fields, Scalar, Scope, Span, Write
+from engines.common.documents import Address, Also, Document, Fields, Scalar, Scope, Span, Write
 from engines.nexus.backends.memory import MemorySink
 from engines.nexus.backends.sink import Envelope, Record, SinkDescription, WriteReceipt
 from engines.storage.memory import MemoryDocumentStore
@@ -30,6 +30,10 @@ class FaultyStore:
         self._check("get", address.name)
         return await self.inner.get(address, scope, key)
 
+    async def get_all(self, address: Address, scope: Scope, keys: Sequence[str]) -> list[Document | None]:
+        self._check("get_all", address.name)
+        return await self.inner.get_all(address, scope, keys)
+
     async def put(self, write: Write) -> None:
         self._check("put", write.address.name)
         await self.inner.put(write)
@@ -41,6 +45,12 @@ class FaultyStore:
     async def delete(self, address: Address, scope: Scope, key: str) -> None:
         self._check("delete", address.name)
         await self.inner.delete(address, scope, key)
+
+    async def delete_if(
+        self, address: Address, scope: Scope, key: str, condition: Callable[[Fields], bool]
+    ) -> bool:
+        self._check("delete_if", address.name)
+        return await self.inner.delete_if(address, scope, key, condition)
 
     async def scan(
         self,
@@ -65,7 +75,7 @@ class FaultyStore:
         scope: Scope,
         key: str,
         change: Callable[[Fields | None], Fields],
-        also: Sequence[Write] = (),
+        also: Also = (),
     ) -> Fields:
         self._check("mutate", address.name)
         return await self.inner.mutate(address, scope, key, change, also)
