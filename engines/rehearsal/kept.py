@@ -13,7 +13,7 @@ from engines.logging.arrival_days import DAYS
 from engines.logging.arrivals import HOURS
 from engines.logging.progress import PROGRESS
 from engines.nexus.delivery.dead_letters import DEAD_LETTERS
-from engines.nexus.delivery.outbox import OUTBOX
+from engines.nexus.delivery.outbox_records import OUTBOX, QUEUES
 from engines.privacy.models import TRAINING_PREFERENCES
 from engines.seo.models import SEO_PAGES
 from engines.strategy_lock.models import STRATEGY_LOCKS
@@ -26,6 +26,7 @@ from engines.temperature.models import (
 
 ALWAYS = (
     OUTBOX,
+    QUEUES,
     DEAD_LETTERS,
     STRATEGY_LOCKS,
     FIREARMS_LICENCES,

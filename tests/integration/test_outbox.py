@@ -14,7 +14,7 @@ from engines.nexus.backends.sink import Envelope
 from engines.nexus.delivery import Delivered, Delivery, Limits
 from engines.nexus.delivery.dead_letters import DEAD_LETTERS, DeadLetters
 from engines.nexus.delivery.lease import KEY, LEASES
-from engines.nexus.delivery.outbox import OUTBOX
+from engines.nexus.delivery.outbox_records import OUTBOX
 from engines.storage.firestore import FirestoreDocumentStore
 from tests.support.delivery import AWAY, WatchedSink
 from tests.support.docker import ROOT, Firestore

@@ -17,7 +17,7 @@ from engines.common.documents import SYSTEM, Scope
 from engines.nexus.backends.sink import Envelope
 from engines.nexus.delivery import Delivered, Delivery, Refused
 from engines.nexus.delivery.dead_letters import DEAD_LETTERS, DeadLetters
-from engines.nexus.delivery.outbox import OUTBOX
+from engines.nexus.delivery.outbox_records import OUTBOX
 from engines.storage.firestore import FirestoreDocumentStore
 from engines.storage.firestore_client import close_client, open_client
 from tests.integration.conftest import PROJECT

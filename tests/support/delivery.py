@@ -8,8 +8,10 @@ from engines.common.documents import SYSTEM, Fields
 from engines.nexus.backends.sink import Envelope, SinkError, SinkRetryable, WriteReceipt
 from engines.nexus.delivery import Delivered, Delivery, Limits
 from engines.nexus.delivery.dead_letters import DEAD_LETTERS
-from engines.nexus.delivery.outbox import OUTBOX
-from engines.nexus.delivery.text import from_text
+from engines.nexus.delivery.outbox import Outbox
+from engines.nexus.delivery.outbox_records import OUTBOX
+from engines.nexus.delivery.queue import Waiting
+from engines.nexus.delivery.text import from_text, to_text
 from engines.storage.memory import MemoryDocumentStore
 from tests.support.app import QUICK, MovableClock
 from tests.support.faults import FaultySink, FaultyStore
@@ -31,6 +33,20 @@ class WatchedSink(FaultySink):
         self.batches.append([envelope.event_id for envelope in batch])
         self.asked.set()
         await self.gate.wait()
+        return await super().write(batch)
+
+
+class PickySink(WatchedSink):
+    """Fails for a batch that holds an event of a tenant in ``refuses``, and takes any other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refuses: dict[str, SinkError] = {}
+
+    async def write(self, batch: Sequence[Envelope]) -> list[WriteReceipt]:
+        for tenant_id in {envelope.event.tenantId for envelope in batch} & self.refuses.keys():
+            self.batches.append([envelope.event_id for envelope in batch])
+            raise self.refuses[tenant_id]
         return await super().write(batch)
 
 
@@ -60,6 +76,18 @@ class Processes:
         """Deliver all at the same time; each with its answer or its error, in order."""
         calls = [process.deliver(self.envelope(event_id)) for event_id in event_ids]
         return await asyncio.gather(*calls, return_exceptions=True)
+
+    async def put_aside(
+        self, *event_ids: str, tenant_id: str = "t_acme", env: str = "dev", tried: bool = False
+    ) -> None:
+        """One batch of the tenant into the outbox, as a process does that does not drain."""
+        loop = asyncio.get_running_loop()
+        batch = []
+        for event_id in event_ids:
+            envelope = self.envelope(event_id, tenantId=tenant_id, env=env)
+            answer: asyncio.Future[Delivered] = loop.create_future()
+            batch.append(Waiting(envelope, to_text(envelope), loop.time(), self.clock.now, answer))
+        await Outbox(self.store, self.clock).add(batch, tried=tried)
 
     async def waiting(self) -> list[Fields]:
         """What lies in the outbox, oldest first."""

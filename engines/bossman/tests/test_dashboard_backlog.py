@@ -11,7 +11,7 @@ from engines.common.documents import SYSTEM, StoreUnavailable
 from engines.logging.audit import OUTBOX as AUDIT_OUTBOX
 from engines.nexus.backends.sink import SinkPermanent, SinkRetryable
 from engines.nexus.delivery.dead_letters import DEAD_LETTERS
-from engines.nexus.delivery.outbox import OUTBOX
+from engines.nexus.delivery.outbox_records import QUEUES
 from engines.storage.memory import MemoryDocumentStore
 from tests.support.app import Login, MemoryKit, dashboard, running, send_pageview, sign_up
 from tests.support.faults import FaultySink, FaultyStore
@@ -79,11 +79,9 @@ async def test_the_backlog_is_the_tenants_own(kit: MemoryKit, acme: Login) -> No
     assert (await indicator(kit, acme))["backlog"]["depth"] == 1
 
 
-@pytest.mark.parametrize("collection", [OUTBOX.name, DEAD_LETTERS.name])
-async def test_what_cannot_be_read_is_unknown_and_never_zero(
-    kit: MemoryKit, acme: Login, collection: str
-) -> None:
-    kit.outbox.faults[f"scan {collection}"] = StoreUnavailable("memory: away")
+@pytest.mark.parametrize("fault", [f"get {QUEUES.name}", f"scan {DEAD_LETTERS.name}"])
+async def test_what_cannot_be_read_is_unknown_and_never_zero(kit: MemoryKit, acme: Login, fault: str) -> None:
+    kit.outbox.faults[fault] = StoreUnavailable("memory: away")
     shown = await indicator(kit, acme)
     reason = "the outbox could not be read: memory: away"
     assert (shown["status"], shown["reason"]) == ("degraded", reason)
@@ -102,7 +100,7 @@ async def test_a_refused_event_shows_as_a_dead_letter_and_the_caller_is_told(
 
 async def test_sink_and_outbox_down_is_a_503_that_may_be_tried_again(kit: MemoryKit, acme: Login) -> None:
     kit.sink.faults["write"] = AWAY
-    kit.outbox.faults["put_all"] = StoreUnavailable("memory: away")
+    kit.outbox.faults["mutate"] = StoreUnavailable("memory: away")
     answer = await send_pageview(kit.client, acme)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert answer.json()["error"] == "memory/events: away; nor does the outbox take it: memory: away"

@@ -109,7 +109,7 @@ async def test_a_refused_event_is_a_dead_letter(parts: MemoryKit) -> None:
 
 async def test_what_cannot_be_counted_is_not_zero(parts: MemoryKit) -> None:
     async with running(parts) as kit:
-        kit.outbox.faults["scan nexus_outbox"] = StoreTimeout("memory: slow")
+        kit.outbox.faults["scan nexus_outbox_queues"] = StoreTimeout("memory: slow")
         seen = await scrape(kit.client)
     for name in ("northstar_outbox_events", "northstar_dead_letters"):
         value = seen.get(name)

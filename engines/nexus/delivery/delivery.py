@@ -13,7 +13,7 @@ from engines.common.clock import Clock, utc_now
 from engines.common.documents import SYSTEM, DocumentStore, Scope, StoreError
 from engines.nexus.backends.sink import Envelope, EventSink, SinkError, SinkRetryable
 from engines.nexus.delivery.dead_letters import DeadLetters
-from engines.nexus.delivery.drain import Drain
+from engines.nexus.delivery.drain import PROBE_SECONDS, Drain
 from engines.nexus.delivery.lease import Lease
 from engines.nexus.delivery.observer import Observer, Result, Unobserved
 from engines.nexus.delivery.outbox import Outbox
@@ -29,7 +29,6 @@ IDLE_SECONDS = 5.0
 """How often the outbox is looked at when the sink takes events."""
 BUSY_SECONDS = 2.0
 """How often a sink that does not take events is tried again."""
-PROBE_SECONDS = 2.5
 RELEASE_SECONDS = 1.0
 
 _STORED: dict[str, Result] = {"sink": "stored", "outbox": "outbox"}
@@ -58,13 +57,13 @@ class Delivery:
         self._score = Score(clock)
         self.recent = RecentEvents(clock)
         self._letters = DeadLetters(letters, clock) if letters else None
-        self._outbox = Outbox(outbox, clock) if outbox else None
+        self._outbox = Outbox(outbox, clock, self._limits.outbox_events) if outbox else None
         self._writers = Writers(sink, self._outbox, self._letters, self._score, self._limits, self._observer)
         self._drain: Drain | None = None
         if self._outbox:
             lease, seconds = Lease(self._outbox.store, clock), self._limits.drain_seconds
             self._drain = Drain(
-                sink, self._outbox, self._letters, lease, seconds, self._observer, self.recent
+                sink, self._outbox, self._letters, lease, seconds, self._observer, self.recent, clock
             )
         self._draining: asyncio.Task[None] | None = None
         self._stopping = False
@@ -111,7 +110,7 @@ class Delivery:
 
     async def waiting(self, scope: Scope) -> int:
         """See Breaks.waiting."""
-        return await self._outbox.depth(scope) if self._outbox else 0
+        return (await self._outbox.backlog(scope)).depth if self._outbox else 0
 
     def changes(self, scope: Scope) -> Hashable:
         """See DeliveryReads.changes."""
@@ -121,20 +120,19 @@ class Delivery:
     async def undelivered(self, scope: Scope) -> Undelivered:
         """See DeliveryReads.undelivered."""
         outbox, letters = self._outbox, self._letters
-        depth, oldest_at, refused = await asyncio.gather(
-            outbox.depth(scope) if outbox else _none(),
-            outbox.oldest_at(scope) if outbox else _none(),
-            letters.count(scope) if letters else _none(),
+        backlog, refused = await asyncio.gather(
+            outbox.backlog(scope) if outbox else _none(), letters.count(scope) if letters else _none()
         )
         here = [waiting.arrived_at for waiting in self._writers.queue if waiting.scope == scope]
+        depth, oldest_at = (backlog.depth, backlog.oldest_at) if backlog else (0, None)
         times = [*here, oldest_at] if oldest_at else here
-        return Undelivered((depth or 0) + len(here), min(times, default=None), refused)
+        return Undelivered(depth + len(here), min(times, default=None), refused)
 
     async def totals(self) -> Totals:
         """What lies in the stores, of all scopes, and in this process. Raises StoreError."""
         outbox, letters = self._outbox, self._letters
         depth, refused = await asyncio.gather(
-            outbox.depth(SYSTEM) if outbox else _none(), letters.count(SYSTEM) if letters else _none()
+            outbox.depth() if outbox else _none(), letters.count(SYSTEM) if letters else _none()
         )
         return Totals(depth, refused)
 
@@ -159,7 +157,7 @@ class Delivery:
             await self._release(self._drain)
 
     async def drain(self) -> int:
-        """Send what waits in the outbox, oldest first, as far as the sink takes it; returns how many left."""
+        """Send what waits in the outbox, as far as the sink takes it; returns how many events left."""
         return await self._drain_now(self._drain) if self._drain else 0
 
     async def _drain_for_good(self, drain: Drain) -> None:
@@ -177,8 +175,6 @@ class Delivery:
             while left := await drain.send_next():
                 sent += left
                 self._score.succeeded()
-            if sent:
-                await drain.release()
         except SinkError as error:
             self._score.failed(error)
             return sent

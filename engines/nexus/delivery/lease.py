@@ -1,10 +1,10 @@
-"""The lease on the outbox: one process at a time drains it, and what it was sending outlives it.
+"""The lease on the outbox: one process at a time drains it, and writes to it only while it holds the lease.
 
 ``until`` is compared with each process's own clock: clocks that differ by more than the margin between two
 renewals can give two holders. Then a batch is sent twice under the same ids, which stores it once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -21,7 +21,7 @@ LEASE_SECONDS = 10.0
 
 
 class LeaseRecord(BaseModel):
-    """Who drains until when, and the keys of the batch that it was sending."""
+    """Who drains until when. ``sending`` is of the earlier layout: keys of the batch that was being sent."""
 
     holder: str
     until: datetime
@@ -51,28 +51,23 @@ class Lease:
 
         return (await self._records.mutate(SYSTEM, KEY, change)).sending
 
-    async def mark(self, sending: list[str]) -> None:
-        """Renew, and note what is about to be sent. Raises LeaseHeld, StoreError."""
-        await self._change_own(lambda _: self._record(sending))
+    async def renew(self, also: Sequence[Write] = (), seconds: float = LEASE_SECONDS) -> None:
+        """Renew and write ``also`` in one step. Raises LeaseHeld, StoreError; nothing is done then.
 
-    async def settle(self, deletes: list[Write]) -> None:
-        """Renew and delete what was sent, in one step. Raises LeaseHeld, StoreError; nothing is done then."""
-        await self._change_own(lambda _: self._record([]), deletes)
+        While the holder is this process nobody else has held the lease since, also when it ran out.
+        """
+
+        def change(present: LeaseRecord | None) -> LeaseRecord:
+            if present is None or present.holder != self._holder:
+                raise LeaseHeld
+            return self._record([], seconds)
+
+        await self._records.mutate(SYSTEM, KEY, change, also)
 
     async def release(self) -> None:
         """Let others take it at once. Raises LeaseHeld, StoreError."""
-        await self._change_own(lambda present: present.model_copy(update={"until": self._clock()}))
+        await self.renew(seconds=0)
 
-    def _record(self, sending: list[str]) -> LeaseRecord:
-        until = self._clock() + timedelta(seconds=LEASE_SECONDS)
+    def _record(self, sending: list[str], seconds: float = LEASE_SECONDS) -> LeaseRecord:
+        until = self._clock() + timedelta(seconds=seconds)
         return LeaseRecord(holder=self._holder, until=until, sending=sending)
-
-    async def _change_own(
-        self, change: Callable[[LeaseRecord], LeaseRecord], also: Sequence[Write] = ()
-    ) -> None:
-        def change_own(present: LeaseRecord | None) -> LeaseRecord:
-            if present is None or present.holder != self._holder:
-                raise LeaseHeld
-            return change(present)
-
-        await self._records.mutate(SYSTEM, KEY, change_own, also)

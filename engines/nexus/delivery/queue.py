@@ -1,4 +1,4 @@
-"""The queue between callers and the sink: bounded, first come first served."""
+"""The queue between callers and the sink: bounded, fair between tenants, in order within each."""
 
 import asyncio
 from collections import deque
@@ -37,6 +37,11 @@ class Limits:
     batch_bytes: int = 4_000_000
     queue_events: int = 5_000
     queue_bytes: int = 32_000_000
+    queue_tenant_events: int = 2_500
+    """Of the queue, how much one tenant may take."""
+    queue_tenant_bytes: int = 16_000_000
+    outbox_events: int = 100_000
+    """How many events of one tenant and env may wait in the outbox."""
 
 
 @dataclass(frozen=True)
@@ -74,49 +79,103 @@ class Waiting:
             self.answer.set_exception(error)
 
 
+@dataclass
+class _Use:
+    """How much room a tenant or the whole takes."""
+
+    events: int = 0
+    size: int = 0
+
+    def add(self, waiting: Waiting) -> None:
+        self.events += 1
+        self.size += len(waiting.text)
+
+    def remove(self, waiting: Waiting) -> None:
+        self.events -= 1
+        self.size -= len(waiting.text)
+
+    def is_over(self, waiting: Waiting, events: int, size: int) -> bool:
+        """Whether one more is too much. Where nothing is any one has room."""
+        return self.events > 0 and (self.events + 1 > events or self.size + len(waiting.text) > size)
+
+
 class Queue:
-    """Events that wait or are on their way. The bounds hold for both together."""
+    """Events that wait or are on their way. The bounds hold for both together.
+
+    Each tenant has a line of its own, first come first served; batches take one of each line in turns.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._waiting: deque[Waiting] = deque()
+        self._lines: dict[str, deque[Waiting]] = {}
+        self._turns: deque[str] = deque()
         self._under_way: set[Waiting] = set()
-        self._bytes = 0
+        self._whole = _Use()
+        self._tenants: dict[str, _Use] = {}
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._under_way)
+        return self._whole.events
 
     def __iter__(self) -> Iterator[Waiting]:
         yield from self._under_way
-        yield from self._waiting
+        for line in self._lines.values():
+            yield from line
 
     def add(self, waiting: Waiting, target: str) -> None:
-        """Queue the event. Raises Overloaded when there is no room; a queue without events takes any one."""
-        events, size = len(self) + 1, self._bytes + len(waiting.text)
-        if len(self) and (events > self._limits.queue_events or size > self._limits.queue_bytes):
+        """Queue the event. Raises Overloaded when there is no room for it, or for more of its tenant."""
+        limits, tenant_id = self._limits, _tenant(waiting)
+        use = self._tenants.get(tenant_id, _Use())
+        if self._whole.is_over(waiting, limits.queue_events, limits.queue_bytes):
             raise Overloaded(target, "too many events wait for the sink, try again later")
-        self._waiting.append(waiting)
-        self._bytes = size
+        if use.is_over(waiting, limits.queue_tenant_events, limits.queue_tenant_bytes):
+            raise Overloaded(target, "too many events of this tenant wait for the sink, try again later")
+        if tenant_id not in self._lines:
+            self._lines[tenant_id] = deque()
+            self._turns.append(tenant_id)
+        self._lines[tenant_id].append(waiting)
+        self._whole.add(waiting)
+        self._tenants.setdefault(tenant_id, use).add(waiting)
 
     def take(self) -> list[Waiting]:
         """The next batch: what waits, within the bounds of a batch. Whoever left is not sent."""
         batch: list[Waiting] = []
         size = 0
-        while self._waiting and len(batch) < self._limits.batch_events:
-            following = self._waiting[0]
+        while self._turns and len(batch) < self._limits.batch_events:
+            following = self._lines[self._turns[0]][0]
             length = len(following.text)
             if following.answer.done():
-                self._bytes -= length
+                self._free(following)
             elif batch and size + length > self._limits.batch_bytes:
                 break
             else:
                 batch.append(following)
                 size += length
-            self._waiting.popleft()
+            self._advance()
         self._under_way.update(batch)
         return batch
 
     def done(self, batch: list[Waiting]) -> None:
         """Forget a batch that was taken."""
         self._under_way.difference_update(batch)
-        self._bytes -= sum(len(waiting.text) for waiting in batch)
+        for waiting in batch:
+            self._free(waiting)
+
+    def _advance(self) -> None:
+        """The first of the line whose turn it is leaves it; then it is the next tenant's turn."""
+        tenant_id = self._turns.popleft()
+        self._lines[tenant_id].popleft()
+        if self._lines[tenant_id]:
+            self._turns.append(tenant_id)
+        else:
+            del self._lines[tenant_id]
+
+    def _free(self, waiting: Waiting) -> None:
+        self._whole.remove(waiting)
+        use = self._tenants[_tenant(waiting)]
+        use.remove(waiting)
+        if not use.events:
+            del self._tenants[_tenant(waiting)]
+
+
+def _tenant(waiting: Waiting) -> str:
+    return waiting.envelope.event.tenantId

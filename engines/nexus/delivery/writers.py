@@ -4,14 +4,14 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from engines.common.documents import StoreError
+from engines.common.documents import Scope, StoreError
 from engines.common.tracing import background
 from engines.nexus.backends.sink import EventSink, SinkError, SinkPermanent, WriteReceipt
 from engines.nexus.delivery.attempt import send
 from engines.nexus.delivery.dead_letters import DeadLetters
 from engines.nexus.delivery.observer import Observer
-from engines.nexus.delivery.outbox import Outbox, fits
-from engines.nexus.delivery.queue import Delivered, Limits, Queue, Waiting
+from engines.nexus.delivery.outbox import Outbox, OutboxFull, fits
+from engines.nexus.delivery.queue import Delivered, Limits, Overloaded, Queue, Waiting
 from engines.nexus.delivery.state import Score
 
 log = logging.getLogger(__name__)
@@ -152,16 +152,27 @@ class Writers:
         _fail_all(
             [waiting for waiting in batch if not fits(waiting)], _more(error, "too large for the outbox")
         )
-        if not small:
-            return
-        try:
-            async with asyncio.timeout(self._left(batch, self._limits.caller_seconds)):
-                await self._outbox.add(small, tried=tried)
-        except (StoreError, TimeoutError) as failure:
-            _fail_all(small, _more(error, f"nor does the outbox take it: {_words(failure)}"))
-            return
+        owners: dict[Scope, list[Waiting]] = {}
         for waiting in small:
-            waiting.accept(Delivered(waiting.envelope.event_id, "outbox"))
+            owners.setdefault(waiting.scope, []).append(waiting)
+        seconds = self._left(batch, self._limits.caller_seconds)
+        keeping = (self._keep(self._outbox, own, error, seconds, tried=tried) for own in owners.values())
+        await asyncio.gather(*keeping)
+
+    async def _keep(
+        self, outbox: Outbox, own: Batch, error: SinkError, seconds: float, *, tried: bool
+    ) -> None:
+        """Events of one scope into the outbox: what keeps one scope's out does not touch another's."""
+        try:
+            async with asyncio.timeout(seconds):
+                await outbox.add(own, tried=tried)
+        except OutboxFull as failure:
+            _fail_all(own, Overloaded(error.target, f"{error.cause}; {failure}, try again later"))
+        except (StoreError, TimeoutError) as failure:
+            _fail_all(own, _more(error, f"nor does the outbox take it: {_words(failure)}"))
+        else:
+            for waiting in own:
+                waiting.accept(Delivered(waiting.envelope.event_id, "outbox"))
 
 
 def _fail_all(batch: Batch, error: SinkError) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from engines.common.documents import Scope, StoreError, StoreUnavailable
 from engines.nexus.delivery import Undelivered
-from engines.nexus.delivery.outbox import OUTBOX
+from engines.nexus.delivery.outbox_records import QUEUES
 from tests.support.app import QUICK
 from tests.support.delivery import Processes
 
@@ -53,6 +53,6 @@ async def test_the_backlog_counts_what_is_on_its_way_in_this_process(shared: Pro
 
 
 async def test_a_backlog_that_cannot_be_read_is_an_error_and_never_zero(shared: Processes) -> None:
-    shared.store.faults[f"scan {OUTBOX.name}"] = StoreUnavailable("memory: away")
+    shared.store.faults[f"get {QUEUES.name}"] = StoreUnavailable("memory: away")
     with pytest.raises(StoreError):
         await shared.process().undelivered(ACME)

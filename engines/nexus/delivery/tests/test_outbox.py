@@ -2,14 +2,15 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from engines.common.documents import StoreTimeout, StoreUnavailable
+from engines.common.documents import Address, Document, Scope, StoreTimeout, StoreUnavailable
 from engines.nexus.backends.sink import SinkError, WriteReceipt
 from engines.nexus.delivery import Delivered, DeliveryState
-from engines.nexus.delivery.outbox import OUTBOX
+from engines.nexus.delivery.outbox_records import QUEUES
 from engines.nexus.delivery.text import MAX_BYTES, from_text, to_text
 from tests.support.app import QUICK
 from tests.support.delivery import Processes
@@ -100,7 +101,7 @@ async def test_a_tried_batch_comes_out_as_it_was_and_the_rest_in_company(shared:
     assert shared.sink.batches == [tried, ids(4, start=10)]
 
 
-async def test_a_tried_batch_is_whole_also_when_a_page_ends_within_it(
+async def test_a_tried_batch_is_whole_also_when_it_is_larger_than_a_turn(
     shared: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = shared.process()
@@ -108,8 +109,8 @@ async def test_a_tried_batch_is_whole_also_when_a_page_ends_within_it(
     await shared.deliver(process, *ids(9))
     shared.sink_up()
     shared.sink.batches.clear()
-    monkeypatch.setattr("engines.nexus.delivery.outbox.PAGE", 4)
-    monkeypatch.setattr(process._outbox, "_page", 4)
+    monkeypatch.setattr("engines.nexus.delivery.turn.PIECE", 4)
+    monkeypatch.setattr("engines.nexus.delivery.turn.TURN_EVENTS", 4)
     assert await process.drain() == 9
     assert shared.sink.batches == [ids(9)]
 
@@ -119,21 +120,21 @@ async def test_entries_too_large_to_be_read_at_once_are_read_in_smaller_pages(
 ) -> None:
     process = shared.process()
     shared.sink_down()
-    for event_id in ids(3):
+    for event_id in ids(30):
         await shared.deliver(process, event_id)
     shared.sink_up()
-    scan = shared.store.inner.scan
+    get_all = shared.store.inner.get_all
 
-    async def slow_when_many(*args: Any) -> Any:
-        if (args[5] or 0) > 2:
+    async def slow_when_many(address: Address, scope: Scope, keys: Sequence[str]) -> list[Document | None]:
+        if len(keys) > 5:
             raise StoreTimeout("memory: too slow")
-        return await scan(*args)
+        return await get_all(address, scope, keys)
 
-    monkeypatch.setattr(shared.store.inner, "scan", slow_when_many)
-    for _ in range(8):
+    monkeypatch.setattr(shared.store.inner, "get_all", slow_when_many)
+    for _ in range(30):
         await process.drain()
     monkeypatch.undo()
-    assert await shared.stored() == ids(3)
+    assert await shared.stored() == ids(30)
 
 
 async def test_what_was_never_tried_goes_out_in_batches_of_bounded_size(
@@ -145,7 +146,7 @@ async def test_what_was_never_tried_goes_out_in_batches_of_bounded_size(
         await shared.deliver(process, event_id)
     shared.sink_up()
     shared.sink.batches.clear()
-    monkeypatch.setattr("engines.nexus.delivery.outbox.PAGE_BYTES", 1)
+    monkeypatch.setattr("engines.nexus.delivery.turn.TURN_BYTES", 1)
     assert await process.drain() == 4
     assert shared.sink.batches == [[event_id] for event_id in ids(4)]
 
@@ -178,7 +179,7 @@ async def test_when_the_outbox_fails_too_the_caller_gets_the_error_and_both_caus
     shared: Processes,
 ) -> None:
     shared.sink_down()
-    shared.store.faults[f"put_all {OUTBOX.name}"] = StoreUnavailable("memory: away")
+    shared.store.faults[f"mutate {QUEUES.name}"] = StoreUnavailable("memory: away")
     [error] = await shared.deliver(shared.process(), "e-1")
     assert isinstance(error, SinkError)
     expected = "memory/events: away; nor does the outbox take it: memory: away"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from engines.common.documents import SYSTEM, StoreUnavailable
 from engines.nexus.delivery import Delivered, Delivery
 from engines.nexus.delivery.lease import LEASE_SECONDS, LEASES
+from engines.nexus.delivery.outbox_records import QUEUES
 from tests.support.app import QUICK
 from tests.support.delivery import Processes
 
@@ -123,12 +124,14 @@ async def test_a_process_that_stops_lets_the_next_one_drain_at_once(shared: Proc
     assert await shared.process().drain() == 1
 
 
-async def test_the_lease_holds_no_payload(shared: Processes) -> None:
+async def test_lease_and_queue_hold_no_payload(shared: Processes) -> None:
     await with_backlog(shared, 2)
     await kill_while_sending(shared)
     [lease] = [document.fields for document in await shared.store.scan(LEASES, SYSTEM)]
     assert set(lease) == {"holder", "until", "sending"}
-    assert lease["sending"] == [entry["key"] for entry in await shared.waiting()]
+    [queue] = [document.fields for document in await shared.store.scan(QUEUES, SYSTEM)]
+    assert set(queue) == {"key", "tenant_id", "env", "head", "tail", "sending"}
+    assert (queue["head"], queue["tail"], queue["sending"]) == (0, 2, 2)
 
 
 INSTANT = replace(QUICK, sink_seconds=0.01, floor_seconds=0.01, drain_seconds=0.01)
