@@ -63,7 +63,12 @@ NOT_ASKABLE = "a value asked for is too long (1,500 bytes) or malformed"
 Result = TypeVar("Result")
 DocumentSnapshot: TypeAlias = AnySnapshot[Any]
 
-_CHANGED_MEANWHILE = (exceptions.FailedPrecondition, exceptions.AlreadyExists, exceptions.NotFound)
+_CHANGED_MEANWHILE = (
+    exceptions.FailedPrecondition,
+    exceptions.AlreadyExists,
+    exceptions.NotFound,
+    exceptions.Aborted,  # contention on one document; nothing was written
+)
 
 
 class FirestoreDocumentStore:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +10,15 @@ import pytest
 from google.cloud.firestore import AsyncClient
 
 from engines.common.clock import utc_now
-from engines.common.documents import SYSTEM, Scope
+from engines.common.documents import SYSTEM, Address, Document, Scope
 from engines.nexus.backends.sink import Envelope
 from engines.nexus.delivery import Delivered, Delivery, Limits
 from engines.nexus.delivery.dead_letters import DEAD_LETTERS, DeadLetters
 from engines.nexus.delivery.lease import KEY, LEASES
-from engines.nexus.delivery.outbox_records import OUTBOX
+from engines.nexus.delivery.outbox import PIECE, Outbox
+from engines.nexus.delivery.outbox_records import OUTBOX, QUEUES
+from engines.nexus.delivery.queue import Waiting
+from engines.nexus.delivery.text import to_text
 from engines.storage.firestore import FirestoreDocumentStore
 from tests.support.delivery import AWAY, WatchedSink
 from tests.support.docker import ROOT, Firestore
@@ -28,7 +32,7 @@ SOON = replace(Limits(), caller_seconds=20, sink_seconds=0.3, floor_seconds=0.2)
 async def store(client: AsyncClient) -> FirestoreDocumentStore:
     """The stand-in's store without outbox, letters and lease of other tests."""
     store = FirestoreDocumentStore(client)
-    for address in (OUTBOX, DEAD_LETTERS):
+    for address in (OUTBOX, QUEUES, DEAD_LETTERS):
         for document in await store.scan(address, SYSTEM):
             await store.delete(address, SYSTEM, document.fields["key"])
     await store.delete(LEASES, SYSTEM, KEY)
@@ -84,7 +88,9 @@ async def test_a_large_batch_and_any_value_survive_the_outbox(
     sink.faults.clear()
     sink.batches.clear()
     assert await process.drain() == 499
-    assert sink.batches == [[item.event_id for item in odd]]
+    sent = [event_id for batch in sink.batches for event_id in batch]
+    plain = [item.event_id for item in odd if item.event_id != "odd-1"]
+    assert [event_id for event_id in sent if event_id != "odd-1"] == plain
     refused = [letter.event_id for letter in await DeadLetters(store).page(10)]
     assert sorted(refused) == ["odd-0", "odd-1", "odd-2"]
     assert len(await stored_events(sink)) == 496
@@ -109,3 +115,76 @@ async def test_a_killed_process_loses_nothing_that_it_accepted(
     # The last line may have been cut by the kill.
     assert set(accepted + rest[:-1]) <= stored
     assert await store.count(OUTBOX, SYSTEM) == 0
+
+
+class CountingStore(FirestoreDocumentStore):
+    """Counts what is read of the outbox, and what is asked of the whole of it."""
+
+    read = 0
+    largest = 0
+    scans = 0
+
+    async def get_all(self, address: Address, scope: Scope, keys: Sequence[str]) -> list[Document | None]:
+        self.read += len(keys) if address == OUTBOX else 0
+        self.largest = max(self.largest, len(keys))
+        return await super().get_all(address, scope, keys)
+
+    async def scan(self, address: Address, *asked: Any, **how: Any) -> list[Document]:
+        self.scans += address == OUTBOX
+        return await super().scan(address, *asked, **how)
+
+    async def count(self, address: Address, *asked: Any) -> int:
+        self.scans += address == OUTBOX
+        return await super().count(address, *asked)
+
+
+async def fill(store: FirestoreDocumentStore, tenant_id: str, count: int) -> list[str]:
+    """As many waiting events of the tenant, as a process puts them there while the sink is down."""
+    outbox, loop, ids = Outbox(store), asyncio.get_running_loop(), []
+    for first in range(0, count, 500):
+        batch = []
+        for number in range(first, min(count, first + 500)):
+            item = envelope(f"{tenant_id}-{number:05}", tenantId=tenant_id)
+            answer: asyncio.Future[Delivered] = loop.create_future()
+            batch.append(Waiting(item, to_text(item), loop.time(), utc_now(), answer))
+            ids.append(item.event_id)
+        await outbox.add(batch, tried=False)
+    return ids
+
+
+async def test_thousands_that_wait_cost_a_look_nothing_and_leave_fairly_through_restarts_and_processes(
+    store: FirestoreDocumentStore, client: AsyncClient, sink: WatchedSink
+) -> None:
+    large = await fill(store, "t_large", 3_000)
+    small = await fill(store, "t_small", 1)
+    counting = CountingStore(client)
+    one, two = (Delivery(sink, outbox=counting, limits=SOON) for _ in range(2))
+    shown = await one.undelivered(Scope("t_large", "dev"))
+    assert (shown.depth, (await one.totals()).outbox) == (3_000, 3_001)
+    assert shown.oldest_at is not None
+    assert (counting.read, counting.scans) == (2, 0)
+
+    # The first process ends in the middle of a batch: its lease outlives it.
+    sink.gate.clear()
+    ended = asyncio.create_task(Delivery(sink, outbox=store, limits=SOON).drain())
+    await asyncio.wait_for(sink.asked.wait(), 30)
+    ended.cancel()
+    await asyncio.gather(ended, return_exceptions=True)
+    sink.gate.set()
+    await store.delete(LEASES, SYSTEM, KEY)
+    [cut] = sink.batches
+
+    async def drain_all(process: Delivery) -> None:
+        while (await process.totals()).outbox:
+            await process.drain()
+            await asyncio.sleep(0.05)
+
+    await asyncio.wait_for(asyncio.gather(drain_all(one), drain_all(two)), 100)
+    assert {event_id for event_id in sink.batches[1] if event_id in set(cut)} == set(cut)
+    sent = [event_id for batch in sink.batches[1:] for event_id in batch]
+    assert [event_id for event_id in sent if event_id in set(large)] == large
+    assert small[0] in sink.batches[1] + sink.batches[2]
+    assert counting.largest <= PIECE
+    # Each entry once, and a look through the first ones by each process.
+    assert (counting.read <= 3_001 + 2 + 500, counting.scans <= 2) == (True, True)
+    assert await store.count(OUTBOX, SYSTEM) == await store.count(QUEUES, SYSTEM) == 0

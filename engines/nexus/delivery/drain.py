@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 
 from engines.common.clock import Clock
-from engines.common.documents import StoreError, StoreUnavailable
+from engines.common.documents import StoreError, StoreTimeout, StoreUnavailable
 from engines.nexus.backends.sink import Envelope, EventSink, SinkError, SinkPermanent, WriteReceipt
 from engines.nexus.delivery.attempt import send
 from engines.nexus.delivery.dead_letters import DeadLetters
@@ -92,6 +92,8 @@ class Drain:
         failure: Exception | None = None
         while queues := await self._queues():
             groups = await self._turns.next(queues)
+            if not groups:
+                break
             for group in groups:
                 if group.stuck:
                     self._aside.add(group.queue)
@@ -121,9 +123,17 @@ class Drain:
             sending = await self._lease.take()
             self._holds = True
             queues = await self._outbox.queues()
-        if (looks or sending) and await self._uncounted.count_in(queues, sending):
+        if (looks or sending) and await self._count_uncounted(queues, sending):
             queues = await self._outbox.queues()
         return queues
+
+    async def _count_uncounted(self, queues: Sequence[OutboxQueue], sending: Sequence[str]) -> bool:
+        try:
+            return await self._uncounted.count_in(queues, sending)
+        except StoreTimeout as error:
+            # The stand-in takes the longer the more waits. What has a queue is sent all the same.
+            log.warning("the outbox was not looked through for entries without a queue: %s", error)
+            return False
 
     async def _send_turn(self, groups: Sequence[Group]) -> tuple[int, Exception | None]:
         """Send the groups; returns how many events left, and the error of a queue that is set aside.

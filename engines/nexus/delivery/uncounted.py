@@ -15,7 +15,8 @@ from engines.nexus.delivery.outbox_records import OUTBOX, OutboxEntry, OutboxQue
 
 log = logging.getLogger(__name__)
 
-PAGE = 200
+PAGE = 100
+PORTION_BYTES = 4_000_000
 
 
 class Uncounted:
@@ -35,7 +36,8 @@ class Uncounted:
         while True:
             page = _readable(await self._read_page())
             old = [entry for entry in page if number_of(entry.key) is None]
-            moved = [await self._move(list(batch), set(sending)) for _, batch in _by_scope(old)]
+            portions = [portion for _, own in _by_scope(old) for portion in _portions(own)]
+            moved = [await self._move(portion, set(sending)) for portion in portions]
             found = found or any(moved)
             if not any(moved):
                 counted = [await self._cover(list(own), known) for _, own in _by_scope(page) if not old]
@@ -82,6 +84,20 @@ def _by_scope(entries: Iterable[OutboxEntry]) -> Iterator[tuple[str, Iterator[Ou
     """The entries of each scope in the order of their keys."""
     ordered = sorted(entries, key=lambda entry: (queue_key(entry.scope), entry.key))
     return groupby(ordered, key=lambda entry: queue_key(entry.scope))
+
+
+def _portions(entries: Iterable[OutboxEntry]) -> Iterator[list[OutboxEntry]]:
+    """The entries in order, cut into writes of a size that a store takes."""
+    portion: list[OutboxEntry] = []
+    size = 0
+    for entry in entries:
+        size += len(entry.envelope)
+        if portion and size > PORTION_BYTES:
+            yield portion
+            portion, size = [], len(entry.envelope)
+        portion.append(entry)
+    if portion:
+        yield portion
 
 
 def _readable(page: Sequence[Document]) -> list[OutboxEntry]:

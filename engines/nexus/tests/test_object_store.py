@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from engines.nexus.backends.object_store import ObjectStoreSink
-from engines.nexus.backends.object_store_layout import Line, encode, folder, parts, stored
+from engines.nexus.backends.object_store_layout import OBJECT_BYTES, Line, encode, folder, parts, stored
 from engines.nexus.backends.sink import Envelope, SinkError, SinkMisconfigured, SinkRetryable
 from tests.support.records import dataset_event
 
@@ -65,6 +65,19 @@ def test_an_object_lies_under_tenant_env_day_and_hour_in_utc() -> None:
     [name] = names_of(envelope("e1", local))
     assert name.startswith("p/t_acme/dev/2026-01-15/12/3599999999-3599999999-")
     assert name.endswith(".ndjson")
+
+
+@pytest.mark.parametrize("room", [OBJECT_BYTES, 2_000])
+def test_a_batch_restricted_to_one_tenant_and_env_meets_the_names_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    # The outbox sends what was tried again by tenant and env: a part that is stored must be met.
+    monkeypatch.setattr("engines.nexus.backends.object_store_layout.OBJECT_BYTES", room)
+    owners = [(tenant, env) for tenant in ("t_a", "t_b", "t_c") for env in ("dev", "prod", "a/b")]
+    moments = [NOON + timedelta(minutes=7 * (number % 13)) for number in range(90)]
+    batch = [envelope(f"e{n}", at, *owners[n % len(owners)]) for n, at in enumerate(moments)]
+    own = [[item for item in batch if (item.event.tenantId, item.event.env) == owner] for owner in owners]
+    assert sorted(names_of(*batch)) == sorted(name for events in own for name in names_of(*events))
 
 
 def test_the_newer_the_object_the_earlier_its_name() -> None:

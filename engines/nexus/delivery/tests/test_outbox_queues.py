@@ -185,6 +185,12 @@ async def test_entries_of_the_earlier_layout_leave_in_order_and_in_their_batches
     assert (await shared.waiting(), await depth(shared)) == ([], 0)
 
 
+async def test_a_store_too_slow_to_be_looked_through_still_drains(shared: Processes) -> None:
+    await shared.put_aside(*ids(3))
+    shared.store.faults[f"scan {OUTBOX.name}"] = StoreTimeout("memory: too slow")
+    assert await shared.process().drain() == 3
+
+
 async def test_what_an_earlier_version_was_sending_stays_together(shared: Processes) -> None:
     writes = [old_entry(shared, n, "20260115T120000000000-00000000-aaaa", n) for n in range(6)]
     await shared.store.put_all(writes)
@@ -317,3 +323,13 @@ async def test_the_oldest_is_known_while_much_waits(shared: Processes) -> None:
     await shared.process().drain()
     assert (await shared.process().undelivered(ACME)).oldest_at == first_at
     assert shared.clock.now - first_at == timedelta(seconds=5)
+
+
+async def test_large_entries_of_the_earlier_layout_are_moved_in_portions(
+    shared: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engines.nexus.delivery.uncounted.PORTION_BYTES", 1)
+    batch = "20260115T120000000000-00000000-tried"
+    await shared.store.put_all([old_entry(shared, number, batch, number) for number in range(5)])
+    assert await shared.process().drain() == 5
+    assert shared.sink.batches == [[f"old-{number:03}" for number in range(5)]]
