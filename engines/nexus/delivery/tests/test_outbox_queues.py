@@ -22,6 +22,7 @@ from engines.common.documents import (
     Scope,
     Span,
     StoreTimeout,
+    StoreUnavailable,
     Write,
 )
 from engines.nexus.delivery import Delivered, Overloaded, Undelivered
@@ -252,6 +253,8 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("deliver"), st.sampled_from(["t_acme", "t_b"]), st.integers(1, 3)),
         st.tuples(st.sampled_from(["drain", "kill", "down", "up", "later"]), st.just(""), st.just(0)),
+        st.tuples(st.just("break"), st.sampled_from(["mutate", "get_all", "scan", "delete_if"]), st.just(0)),
+        st.tuples(st.just("mend"), st.just(""), st.just(0)),
     ),
     max_size=25,
 )
@@ -269,23 +272,33 @@ async def live_through(steps: Sequence[tuple[str, str, int]]) -> None:
     shared = Processes()
     processes = [shared.process(INSTANT), shared.process(INSTANT)]
     number = 0
-    for step, tenant_id, count in steps:
-        match step:
-            case "deliver":
-                events = [shared.envelope(f"e-{number + n}", tenantId=tenant_id) for n in range(count)]
-                await asyncio.gather(*(processes[number % 2].deliver(event) for event in events))
-                number += count
-            case "drain":
-                await processes[number % 2].drain()
-            case "kill":
-                await kill_in_a_drain(shared)
-            case "down":
-                shared.sink_down(AWAY)
-            case "up":
-                shared.sink_up()
-            case _:
-                shared.clock.advance(seconds=LEASE_SECONDS + 1)
+    for step, what, count in steps:
+        process = processes[number % 2]
+        if step == "deliver":
+            events = [shared.envelope(f"e-{number + n}", tenantId=what) for n in range(count)]
+            await asyncio.gather(*map(process.deliver, events), return_exceptions=True)
+            number += count
+        elif step == "drain":
+            await process.drain()
+        elif step == "kill":
+            await kill_in_a_drain(shared)
+        else:
+            happen(shared, step, what)
         await check(shared)
+
+
+def happen(shared: Processes, step: str, what: str) -> None:
+    match step:
+        case "break":
+            shared.store.faults[what] = StoreUnavailable("memory: away")
+        case "mend":
+            shared.store.faults.clear()
+        case "down":
+            shared.sink_down(AWAY)
+        case "up":
+            shared.sink_up()
+        case "later":
+            shared.clock.advance(seconds=LEASE_SECONDS + 1)
 
 
 INSTANT = replace(QUICK, sink_seconds=0.01, floor_seconds=0.01, drain_seconds=0.01)
@@ -301,12 +314,14 @@ async def kill_in_a_drain(shared: Processes) -> None:
 
 async def check(shared: Processes) -> None:
     """What is shown is what the entries are."""
+    faults, shared.store.faults = shared.store.faults, {}
     waiting = await shared.waiting()
     for scope in (ACME, Scope("t_b", "dev")):
         own = [entry["waiting_since"] for entry in waiting if entry["tenant_id"] == scope.tenant_id]
         shown = await shared.process().undelivered(scope)
         assert (shown.depth, shown.oldest_at) == (len(own), min(own, default=None))
     assert (await shared.process().totals()).outbox == len(waiting)
+    shared.store.faults = faults
 
 
 async def test_the_oldest_is_known_while_much_waits(shared: Processes) -> None:
