@@ -18,6 +18,7 @@ from engines.bossman import routes as bossman_routes
 from engines.bossman.clock_checks import ClockChecks
 from engines.bossman.health import HealthChecks, MoreChecks, SharedProbe
 from engines.bossman.metrics import Metrics
+from engines.bossman.missing_checks import MissingChecks
 from engines.bossman.onboarding import OverviewReads
 from engines.bossman.onboarding_backfill import Backfill, Evidence
 from engines.bossman.pages import routes as page_routes
@@ -29,7 +30,7 @@ from engines.budget.service import BudgetService
 from engines.common.body_limit import BodyLimit
 from engines.common.clock import Clock, utc_now
 from engines.common.collection import Reads
-from engines.common.documents import DocumentStore, StoreError
+from engines.common.documents import SYSTEM, DocumentStore, StoreError
 from engines.common.errors import install_error_handlers
 from engines.common.process_clocks import ProcessClocks
 from engines.common.request_trace import RequestTrace
@@ -52,11 +53,14 @@ from engines.logging.milestones import NotedMilestones
 from engines.logging.progress import Milestone
 from engines.logging.state_losses import StateLosses
 from engines.nexus.backends import get_backend
-from engines.nexus.backends.sink import EventSink
+from engines.nexus.backends.sink import EventSink, SinkDescription
 from engines.nexus.delivery import Delivery, Limits
 from engines.nexus.delivery.recovery import Recovery
 from engines.privacy import routes as privacy_routes
 from engines.privacy.service import PrivacyService
+from engines.reconciliation.acknowledging import acknowledged
+from engines.reconciliation.comparison import Comparison
+from engines.reconciliation.service import ROUND_SECONDS, Reconciler
 from engines.seo import routes as seo_routes
 from engines.seo.service import SeoService
 from engines.storage.firestore import FirestoreDocumentStore
@@ -111,6 +115,8 @@ class Adapters:
     limits: Limits | None = None
     stand_in: StandInReads | None = None
     """Firestore's stand-in; None where there is none, as in the cloud."""
+    reconcile_seconds: float = ROUND_SECONDS
+    """How long reconciliation waits between two rounds."""
 
     @property
     def stores(self) -> dict[str, DocumentStore]:
@@ -149,6 +155,7 @@ class Services:
     clocks: ProcessClocks
     stand_in: StandInReads | None
     state_losses: StateLosses | None
+    reconciler: Reconciler
     dashboard: DashboardReads = field(init=False, repr=False)
     overview: OverviewReads = field(init=False, repr=False)
     backfill: Backfill = field(init=False, repr=False)
@@ -182,6 +189,8 @@ def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
                 *([losses.run()] if losses else []),
             ):
                 stack.callback(asyncio.create_task(work).cancel)
+            services.reconciler.start()
+            stack.push_async_callback(services.reconciler.stop)
             yield
 
     app = FastAPI(title="Northstar engines", version=VERSION, lifespan=lifespan)
@@ -245,7 +254,7 @@ def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> 
         limits=adapters.limits,
         observer=metrics.of_sink(adapters.sink.describe().backend),
     )
-    arrivals = Arrivals(state["analytics_events"], clock, milestones=noted)
+    arrivals = Arrivals(state["analytics_events"], clock, milestones=noted, sink=adapters.sink.describe().tag)
     pipeline = EventPipeline(privacy, delivery, clock, arrivals)
     audit = Audit(pipeline, clock)
     locks = StrategyLockService(state["strategy_lock"], audit, clock, noted)
@@ -273,6 +282,7 @@ def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> 
         delivery=delivery,
         arrivals=arrivals,
         milestones=noted,
+        reconciler=_reconciler(adapters, arrivals, delivery, noted, identity),
         event_log=EventLog(pipeline, settings.env),
         metrics=metrics,
         clocks=ProcessClocks(shared, clock),
@@ -293,6 +303,29 @@ def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> 
     return services
 
 
+def _reconciler(
+    adapters: Adapters,
+    arrivals: Arrivals,
+    delivery: Delivery,
+    noted: NotedMilestones,
+    identity: IdentityService,
+) -> Reconciler:
+    store = adapters.state["analytics_events"]
+
+    async def exists(tenant_id: str) -> bool:
+        return await identity.tenants.get(SYSTEM, tenant_id) is not None
+
+    return Reconciler(
+        store,
+        Comparison(arrivals.hours, acknowledged(store), adapters.sink, delivery),
+        arrivals,
+        noted.reads,
+        exists,
+        adapters.clock,
+        round_seconds=adapters.reconcile_seconds,
+    )
+
+
 def _evidence(services: Services, adapters: Adapters) -> Evidence:
     """The records that prove a milestone of a tenant from before milestones were noted."""
     temperature, kpi = services.temperature, services.kpi
@@ -306,8 +339,10 @@ def _evidence(services: Services, adapters: Adapters) -> Evidence:
     return Evidence(services.identity.tenants, proofs, adapters.sink)
 
 
-def _more_checks(services: Services, clock: Clock) -> list[MoreChecks]:
+def _more_checks(services: Services, sink: SinkDescription, clock: Clock) -> list[MoreChecks]:
     checks: list[MoreChecks] = [ClockChecks(lambda: services.clocks.state)]
+    if not sink.discards:
+        checks.append(MissingChecks(services.reconciler.missing, sink.backend, clock))
     losses = services.state_losses
     if services.stand_in and losses:
         checks.append(StateChecks(services.stand_in, lambda: losses.open, clock))
@@ -321,7 +356,7 @@ def _dashboard_reads(services: Services, adapters: Adapters) -> DashboardReads:
         SharedProbe(adapters.sink.probe, adapters.clock),
         sink.backend,
         sink_discards=sink.discards,
-        more=_more_checks(services, adapters.clock),
+        more=_more_checks(services, sink, adapters.clock),
     )
     return DashboardReads(
         tenants=services.identity.tenants,
@@ -341,6 +376,7 @@ def _dashboard_reads(services: Services, adapters: Adapters) -> DashboardReads:
         kill_switches=services.kill_switches.switches,
         sink=adapters.sink,
         delivery=services.delivery,
+        reconciliation=services.reconciler,
         health=checks,
         readings=SharedReadings(adapters.clock),
         clock=adapters.clock,

@@ -77,7 +77,7 @@ class AnalyticsService:
             if error.transient:
                 self.raw_records.doubt(context.scope, event_id)
             raise
-        result = await self._pipeline.log(event, event_id)
+        result = await self._pipeline.log(event, event_id, is_new=True)
         if result.status == "error":
             await self._take_back(context.scope, event_id, in_doubt=result.kind != "permanent")
         return result

@@ -79,7 +79,16 @@ async def build(reads: DashboardReads, scope: Scope, surface: str, window_days: 
     waiting = reads.readings.get(
         ("undelivered", scope), reads.delivery.changes(scope), lambda: sections.undelivered(reads, scope)
     )
-    sink = asyncio.gather(_sink(reads, scope), part(reads.clock, "outbox", waiting, None))
+    compared = reads.readings.get(
+        ("reconciliation", scope),
+        reads.reconciliation.changes(scope),
+        lambda: sections.reconciliation(reads, scope),
+    )
+    sink = asyncio.gather(
+        _sink(reads, scope),
+        part(reads.clock, "outbox", waiting, None),
+        part(reads.clock, "reconciliation", compared, None),
+    )
     around = asyncio.gather(
         reads.readings.get(
             ("tenant", scope.tenant_id), reads.tenants.changes(SYSTEM), lambda: sections.tenant(reads, scope)
@@ -138,7 +147,7 @@ async def build(reads: DashboardReads, scope: Scope, surface: str, window_days: 
     )
     temperature, budget, kpi, locks, firearms, analytics = await engines
     tenant, health, preferences, kill_switch = await around
-    (probe, events), undelivered = await sink
+    (probe, events), undelivered, reconciliation = await sink
     now = reads.clock()
     parts: dict[Section, Part[Any]] = {
         "events": events,
@@ -175,6 +184,8 @@ async def build(reads: DashboardReads, scope: Scope, surface: str, window_days: 
             last_write_at=events.value,
             undelivered=undelivered.value,
             read_failure=_read_failure(events, undelivered),
+            reconciliation=reconciliation.value,
+            compare_failure=reconciliation.failure,
         ),
         training_prefs=preferences.value,
         kill_switch=kill_switch.value,
@@ -224,7 +235,7 @@ def _read_failure(events: Part[Any], undelivered: Part[Any]) -> str | None:
 def _skew(health: Health) -> timedelta:
     """How far clocks are apart when that is too much, else zero."""
     apart = [check for check in health.checks.get(CLOCK_SKEW, []) if check.status != "pass"]
-    return timedelta(seconds=max((check.observedValue for check in apart), default=0.0))
+    return timedelta(seconds=max((check.observedValue or 0.0 for check in apart), default=0.0))
 
 
 def _tenant_health(

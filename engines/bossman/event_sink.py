@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from engines.bossman.health import ProbeResult
 from engines.nexus.backends.sink import SinkDescription
 from engines.nexus.delivery.state import DeliveryState, Undelivered
+from engines.reconciliation.models import Loss, Reconciliation
 
 SinkStatus = Literal["up", "degraded", "down", "unknown", "off"]
 
@@ -37,8 +38,21 @@ class Backlog(BaseModel):
     oldest_at: datetime | None = None
 
 
+class Missing(BaseModel):
+    """Events that were accepted and are not in the sink, nor wait for it: of hours ``since`` to ``until``."""
+
+    events: int
+    since: datetime
+    until: datetime
+
+
 class EventSinkIndicator(BaseModel):
-    """Dashboard key ``event_sink``."""
+    """Dashboard key ``event_sink``.
+
+    ``missing`` is null when nothing is known to be missing, as of ``compared_at``, the newest comparison of
+    what was accepted with what the sink holds; null: there was none. ``not_compared`` says why not, or why
+    not since.
+    """
 
     backend: str
     last_write_at: datetime | None
@@ -53,6 +67,9 @@ class EventSinkIndicator(BaseModel):
     consecutive_failures: int
     backlog: Backlog
     dead_letters: int | None
+    missing: Missing | None
+    compared_at: datetime | None
+    not_compared: str | None
 
 
 def indicator(
@@ -63,9 +80,16 @@ def indicator(
     last_write_at: datetime | None,
     undelivered: Undelivered | None,
     read_failure: str | None,
+    reconciliation: Reconciliation | None = None,
+    compare_failure: str | None = None,
 ) -> EventSinkIndicator:
-    """The indicator of one tenant. ``read_failure`` says what of the two before it could not be read."""
-    status, reason = _status(description, probe, state, undelivered, read_failure)
+    """The indicator of one tenant. ``read_failure`` says what of the two before it could not be read.
+
+    ``reconciliation`` is None where there is no result yet, or by ``compare_failure`` none could be read.
+    """
+    loss = reconciliation.loss if reconciliation else None
+    status, reason = _status(description, probe, state, undelivered, read_failure, loss)
+    not_compared = _not_compared(description, reconciliation, compare_failure)
     error, waits = state.last_error, undelivered
 
     def named(text: str) -> str:
@@ -88,6 +112,9 @@ def indicator(
         consecutive_failures=state.consecutive_failures,
         backlog=Backlog(depth=waits.depth, oldest_at=waits.oldest_at) if waits else Backlog(depth=None),
         dead_letters=waits.dead_letters if waits else None,
+        missing=Missing(events=loss.events, since=loss.since, until=loss.until) if loss else None,
+        compared_at=reconciliation.compared_at if reconciliation else None,
+        not_compared=named(not_compared) if not_compared else None,
     )
 
 
@@ -97,6 +124,7 @@ def _status(
     state: DeliveryState,
     undelivered: Undelivered | None,
     read_failure: str | None,
+    loss: Loss | None,
 ) -> tuple[SinkStatus, str | None]:
     if description.discards:
         return "off", "events are discarded"
@@ -108,9 +136,22 @@ def _status(
         return "degraded", read_failure
     if _last_write_failed(probe, state):
         return "degraded", "the last write failed"
+    if loss:
+        return "degraded", str(loss)
     if undelivered and _is_late(undelivered, probe.observed_at):
         return "degraded", "events wait for the sink"
     return "up", None
+
+
+def _not_compared(
+    description: SinkDescription, reconciliation: Reconciliation | None, failure: str | None
+) -> str | None:
+    """Why it is not known whether anything is missing; None when it is."""
+    if description.discards:
+        return "events are discarded"
+    if failure:
+        return f"the result could not be read: {failure}"
+    return reconciliation.failure if reconciliation else "not compared yet"
 
 
 def _is_late(undelivered: Undelivered, now: datetime) -> bool:

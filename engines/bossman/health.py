@@ -18,6 +18,8 @@ from engines.common.documents import StoreError
 from engines.common.tracing import background
 from engines.nexus.backends.sink import SinkError
 
+TIME = ":responseTime"
+
 PROBE_SECONDS = 2.5
 TTL_SECONDS = 2.0
 
@@ -77,8 +79,8 @@ class Check(BaseModel):
 
     componentType: Literal["datastore", "component"] = "datastore"
     componentId: str
-    observedValue: float
-    observedUnit: Literal["ms", "s"] = "ms"
+    observedValue: float | None
+    observedUnit: Literal["ms", "s", "events"] = "ms"
     status: CheckStatus
     time: datetime
     output: str | None = None
@@ -137,7 +139,7 @@ class HealthChecks:
     async def _store_checks(self) -> list[NamedCheck]:
         results = await asyncio.gather(*(probe.result() for probe in self._stores.values()))
         return [
-            ("document-store:responseTime", _check(name, result))
+            (f"document-store{TIME}", _check(name, result))
             for name, result in zip(self._stores, results, strict=True)
         ]
 

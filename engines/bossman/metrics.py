@@ -5,7 +5,8 @@ import platform
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from engines.bossman.health import Health
+from engines.bossman.health import TIME, Health
+from engines.bossman.missing_checks import MISSING
 from engines.bossman.state_metrics import StateGauges
 from engines.nexus.delivery import Observer, Totals
 from engines.nexus.delivery.observer import Outcome, Result
@@ -75,6 +76,9 @@ class Metrics:
         self._queued = Gauge("northstar_queued_events", "Events that callers wait for", registry=here)
         self._outbox = Gauge("northstar_outbox_events", "Accepted, not in the sink yet", registry=here)
         self._letters = Gauge("northstar_dead_letters", "Refused by the sink and kept", registry=here)
+        self._missing = Gauge(
+            "northstar_events_missing", "Accepted, and neither in the sink nor waiting for it", registry=here
+        )
         self._up = Gauge("northstar_probe_up", "1 when the probe passes", ["check", "of"], registry=here)
         self._probe = Gauge(
             "northstar_probe_seconds", "Time of the newest probe", ["check", "of"], registry=here
@@ -97,13 +101,15 @@ class Metrics:
 
     def text(self, health: Health, queued: int, totals: Totals | None) -> bytes:
         """The exposition format, with what was read just now; ``totals`` None = could not be read."""
+        timed = {name: checks for name, checks in health.checks.items() if name.endswith(TIME)}
+        missing = [check.observedValue for check in health.checks.get(MISSING, [])]
+        self._missing.set(UNREAD if None in missing else sum(filter(None, missing)))
         self._queued.set(queued)
         self._outbox.set(UNREAD if totals is None else totals.outbox or 0)
         self._letters.set(UNREAD if totals is None else totals.dead_letters or 0)
-        for name, checks in health.checks.items():
+        for name, checks in timed.items():
             for check in checks:
-                labels = name.removesuffix(":responseTime"), check.componentId
+                labels = name.removesuffix(TIME), check.componentId
                 self._up.labels(*labels).set(check.status != "fail")
-                if check.observedUnit == "ms":
-                    self._probe.labels(*labels).set(check.observedValue / 1000)
+                self._probe.labels(*labels).set((check.observedValue or 0) / 1000)
         return generate_latest(self.registry)

@@ -34,6 +34,8 @@ from engines.kpi.models import KpiCorridor, KpiDefinition
 from engines.nexus.backends.sink import SinkReads
 from engines.nexus.delivery.state import DeliveryReads, Undelivered
 from engines.privacy.models import TrainingPreference
+from engines.reconciliation.models import Reconciliation
+from engines.reconciliation.reads import ReconciliationReads
 from engines.seo.models import PageSeoConfig
 from engines.strategy_lock.models import StrategyLock
 from engines.temperature.models import (
@@ -70,6 +72,7 @@ class DashboardReads:
     kill_switches: Reads[KillSwitch]
     sink: SinkReads
     delivery: DeliveryReads
+    reconciliation: ReconciliationReads
     health: HealthChecks
     readings: SharedReadings
     clock: Clock = utc_now
@@ -193,3 +196,8 @@ async def events(reads: DashboardReads, scope: Scope) -> Read[datetime | None]:
 async def undelivered(reads: DashboardReads, scope: Scope) -> Read[Undelivered | None]:
     """The tenant's events that wait for the sink or were refused by it."""
     return Read(await reads.delivery.undelivered(scope), None)
+
+
+async def reconciliation(reads: DashboardReads, scope: Scope) -> Read[Reconciliation | None]:
+    """What was accepted against what the sink holds, as it was compared last."""
+    return Read(await reads.reconciliation.result(scope), None)

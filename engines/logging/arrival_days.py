@@ -1,11 +1,13 @@
 """Counts of accepted events per day, its hours as slots: a list of many tenants reads two documents a row.
 
-Written together with the counts of hours. Read by id alone, so that the cost never depends on other tenants.
+Written together with the counts of hours, by each process under its own suffix as there. Read by id alone, so
+that the cost never depends on other tenants.
 """
 
 import asyncio
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,25 +16,30 @@ from pydantic import BaseModel, model_validator
 
 from engines.common.clock import Clock, utc_now
 from engines.common.collection import Reads
-from engines.common.documents import Address, Fields, Increment, Scope, Write
+from engines.common.documents import Address, Fields, Scope, Write
 
 DAYS = Address("event_arrivals/{tenant}_{env}/days")
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
-_SLOT = re.compile(r"h\d\d_(total|trainable)\Z")
+_SLOT = re.compile(r"(h\d\d_(?:total|trainable))(?:~[0-9a-f]+)?\Z")
 
 
 class DayCounts(BaseModel):
-    """The counts of one day: ``h07_total`` and ``h07_trainable`` are its 8th hour's."""
+    """The counts of one day: ``h07_total`` and ``h07_trainable`` are its 8th hour's, of all processes."""
 
     newest: datetime
-    sums: dict[str, int]
+    sums: Counter[str]
 
     @model_validator(mode="before")
     @classmethod
     def _gather(cls, fields: dict[str, Any]) -> dict[str, Any]:
-        return fields | {"sums": {name: value for name, value in fields.items() if _SLOT.match(name)}}
+        sums: Counter[str] = Counter()
+        for name, value in fields.items():
+            if slot := _SLOT.match(name):
+                sums[slot[1]] += value
+        newest = max((at for name, at in fields.items() if name.startswith("newest")), default=None)
+        return {"newest": newest, "sums": sums}
 
 
 @dataclass(frozen=True)
@@ -66,14 +73,16 @@ class RecentReads:
         return Recent(newest, total, trainable)
 
 
-def day_write(scope: Scope, start: datetime, counts: Counter[str]) -> Write:
-    """One hour's new counts, given by minutes as in ``arrivals``, as a merging write to its day."""
+def day_write(scope: Scope, start: datetime, counts: Mapping[str, int], writer: str) -> Write:
+    """All that one process counted of an hour, given by minutes as in ``arrival_hours``, for its day."""
     sums: Counter[str] = Counter()
-    for name, by in counts.items():
-        sums[name.partition("_")[2]] += by
+    for name, count in counts.items():
+        sums[name.partition("_")[2]] += count
     minute = max(int(name[1:3]) for name in counts)
-    slots = {f"h{start:%H}_{what}": Increment(sums[what]) for what in ("total", "trainable") if sums[what]}
-    fields: Fields = {"newest": start.replace(minute=minute)} | slots
+    slots = {f"h{start:%H}_{what}~{writer}": sums[what] for what in ("total", "trainable") if sums[what]}
+    newest = start.replace(minute=minute)
+    # The plain name is read by processes of the release before.
+    fields: Fields = {"newest": newest, f"newest~{writer}": newest} | slots
     return Write(DAYS, scope, _key(start), fields, merge=True)
 
 

@@ -98,11 +98,13 @@ class Audit:
         return delivered
 
     async def _deliver(self, store: DocumentStore, pending: PendingAudit) -> AuditStatus:
-        result = await self._hand_over(store, pending)
+        result = await self._hand_over(store, pending, is_new=True)
         return "stored" if result.durable_in == "sink" else "pending"
 
-    async def _hand_over(self, store: DocumentStore, pending: PendingAudit) -> PipelineResult:
-        result = await self._pipeline.log(pending.event, pending.event_id, judged=True)
+    async def _hand_over(
+        self, store: DocumentStore, pending: PendingAudit, *, is_new: bool = False
+    ) -> PipelineResult:
+        result = await self._pipeline.log(pending.event, pending.event_id, judged=True, is_new=is_new)
         if not _is_held(result):
             return result
         try:

@@ -15,6 +15,7 @@ from engines.logging.progress import PROGRESS
 from engines.nexus.delivery.dead_letters import DEAD_LETTERS
 from engines.nexus.delivery.outbox_records import OUTBOX, QUEUES
 from engines.privacy.models import TRAINING_PREFERENCES
+from engines.reconciliation.models import ACKNOWLEDGED, RESULTS
 from engines.seo.models import SEO_PAGES
 from engines.strategy_lock.models import STRATEGY_LOCKS
 from engines.temperature.models import (
@@ -23,6 +24,9 @@ from engines.temperature.models import (
     TEMPERATURE_SNAPSHOTS,
     TEMPERATURE_WEIGHTS,
 )
+
+COUNTED = (HOURS, DAYS, RESULTS, ACKNOWLEDGED)
+"""What says how many events were accepted: it goes before the events, or they would count as missing."""
 
 ALWAYS = (
     OUTBOX,
@@ -41,9 +45,8 @@ ALWAYS = (
     ANALYTICS_CONFIGS,
     ANALYTICS_EVENTS,
     TRAINING_PREFERENCES,
-    HOURS,
-    DAYS,
     PROGRESS,
+    *COUNTED,
 )
 
 

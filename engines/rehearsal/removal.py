@@ -1,8 +1,8 @@
 """``rehearse remove``: takes back what rehearsals made, and touches nothing without their mark.
 
-The mark is the e-mail address of whoever signed the tenant up, see ``rehearsal_mark``. Events go first, then
-state, then memberships and tenant, then the users who carry the mark: a removal that was cut short can be
-repeated, and one that came to the end finds nothing the next time.
+The mark is the e-mail address of whoever signed the tenant up, see ``rehearsal_mark``. Counts of
+events go first, then events, state, memberships and tenant, then the users who carry the mark: a removal that
+was cut short can be repeated, and one that came to the end finds nothing the next time.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from engines.identity.models import (
 from engines.logging.audit import OUTBOX as AUDITS
 from engines.logging.audit import PendingAudit
 from engines.nexus.backends.sink import ErasableSink
-from engines.rehearsal.kept import addresses_of
+from engines.rehearsal.kept import COUNTED, addresses_of
 
 PREFIX = "rehearsal-"
 """How the address of every user of a rehearsal begins; then comes its run."""
@@ -83,6 +83,7 @@ class Removal:
         for tenant in tenants:
             await self._check_alone(tenant)
         for tenant in tenants:
+            await self._remove_counts(tenant.id, removed)
             await self._remove_events(tenant.id, removed)
             await self._remove_tenant(tenant.id, removed)
         for user in users:
@@ -100,6 +101,11 @@ class Removal:
             user = await self._users.get(SYSTEM, stored.record.user_id)
             if user is not None and not is_rehearsal(user.record.email):
                 raise Unmarked(f"{tenant.id} has a member who is no rehearsal's")
+
+    async def _remove_counts(self, tenant_id: str, removed: Removed) -> None:
+        for scope in (Scope(tenant_id, env) for env in ENVS):
+            for address in COUNTED:
+                removed.documents += await self._store.erase(address, scope)
 
     async def _remove_events(self, tenant_id: str, removed: Removed) -> None:
         for name, sink in self._sinks.items():

@@ -1,7 +1,8 @@
-"""``python -m engines.verification events|export --tenant T …``: judge what is stored, export of it.
+"""``python -m engines.verification events|export|acknowledge --tenant T …``: judge what is stored, and more.
 
-Exit codes of ``events``: 0 clean, 1 warnings only, 2 faults. Of ``export``: 0 complete. Of both: 3 when
-something could not be read, written or finished, 64 on bad usage, 78 on unusable settings.
+``export`` makes a data set of it, ``acknowledge`` accepts that what is missing is lost. Exit codes of
+``events``: 0 clean, 1 warnings only, 2 faults. Of the others: 0 complete. Of all: 3 when something could not
+be read, written or finished, 64 on bad usage, 78 on unusable settings.
 """
 
 import argparse
@@ -21,14 +22,24 @@ from engines.nexus.backends.sink import EventSink, SinkError
 from engines.privacy.service import PrivacyService
 from engines.storage.firestore import FirestoreDocumentStore
 from engines.storage.firestore_client import close_client, open_client
+from engines.verification.asked import Asked
 from engines.verification.export import Destination, Export, ExportError
+from engines.verification.losses import Losses, LossyHour
 from engines.verification.manifest import Manifest
 from engines.verification.preferences import PreferencesInForce
-from engines.verification.report import EXIT_CODES, as_text, plain
-from engines.verification.run import Asked, Verification
+from engines.verification.report import EXIT_CODES, as_line, as_text, plain
+from engines.verification.run import Verification
 from engines.verification.usage import parser
 
 NOT_FINISHED, CONFIGURATION_ERROR = 3, 78
+
+
+class Acknowledged(BaseModel):
+    """What an operator accepted as lost."""
+
+    tenant_id: str
+    by: str
+    hours: list[LossyHour]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +68,11 @@ async def run(settings: Settings, chosen: argparse.Namespace) -> int:
         stack.push_async_callback(sink.close)
         if sink.describe().discards:
             return _failed("NEXUS_BACKEND=noop discards every event: there is nothing to read")
-        verification = Verification(sink, _preferences(settings, kept), examples=chosen.examples)
+        losses = _losses(settings, kept, sink)
+        if chosen.command == "acknowledge":
+            return await _acknowledge(losses, chosen)
+        preferences = _preferences(settings, kept)
+        verification = Verification(sink, preferences, examples=chosen.examples, losses=losses)
         if chosen.command == "events":
             return await _events(verification, chosen)
         return await _export(settings, sink, verification, chosen)
@@ -68,6 +83,23 @@ def _preferences(settings: Settings, kept: DocumentStore | None) -> PreferencesI
         _say("PRIVACY_BACKEND is memory, which is not seen from here: without PII train_ok is undecided")
         return PreferencesInForce(None)
     return PreferencesInForce(PrivacyService(kept))
+
+
+def _losses(settings: Settings, kept: DocumentStore | None, sink: EventSink) -> Losses | None:
+    if kept is None or settings.analytics_events_backend != "firestore":
+        _say("ANALYTICS_EVENTS_BACKEND is memory: how many events were accepted is not seen from here")
+        return None
+    return Losses(kept, sink)
+
+
+async def _acknowledge(losses: Losses | None, chosen: argparse.Namespace) -> int:
+    if losses is None:
+        return NOT_FINISHED
+    lost = await losses.acknowledge(_asked(chosen), chosen.by)
+    result = Acknowledged(tenant_id=chosen.tenant, by=chosen.by, hours=lost)
+    lines = [f"acknowledged as lost by {plain(chosen.by)}:", *map(as_line, lost)]
+    _print(result, "\n".join(lines) if lost else "nothing is missing", chosen.json)
+    return 0
 
 
 async def _events(verification: Verification, chosen: argparse.Namespace) -> int:

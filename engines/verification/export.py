@@ -16,13 +16,14 @@ from engines.guardrails.pii_text import PATTERNS
 from engines.nexus.backends.object_store_bucket import Bucket
 from engines.nexus.backends.object_store_layout import segment
 from engines.nexus.backends.sink import SinkDescription
+from engines.verification.asked import Asked
 from engines.verification.ids import SeenIds
 from engines.verification.manifest import Format, LeftOut, Manifest, PartEntry
 from engines.verification.parts import LARGEST, encoded, line_of
 from engines.verification.redaction import MASK, redacted
 from engines.verification.report import of_sink
 from engines.verification.rules import RULES, Judged
-from engines.verification.run import Asked, Verification
+from engines.verification.run import Verification
 
 WRITE_SECONDS = 30.0
 EVERY_ENV = "~all"

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, computed_field
 
 from engines.nexus.backends.sink import SinkDescription, Tally
+from engines.verification.losses import LossyHour
 from engines.verification.rules import RULES, Judged, Severity, well_formed
 
 Verdict = Literal["clean", "warnings", "faults"]
@@ -45,6 +46,9 @@ class Report(BaseModel):
     records: int
     synthetic: int
     rules: list[Named]
+    compared_hours: int | None = None
+    """Hours in which accepted and stored events were compared; None: the counts are not seen."""
+    missing: list[LossyHour] = []
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -94,9 +98,9 @@ class Findings:
             if self._counts.get(rule)
         ]
 
-    def say(self, rule: str) -> None:
+    def say(self, rule: str, count: int = 1) -> None:
         """Count what is about no record."""
-        self._counts[rule] = 1
+        self._counts[rule] = count
 
 
 def shown_id(event_id: Any) -> str | None:
@@ -128,7 +132,17 @@ def _lines(report: Report) -> Iterator[str]:
     for named in report.rules:
         yield f"  [{named.severity}]".ljust(12) + f"{named.rule:<20} {named.count:>8}  {named.meaning}"
         yield from _examples(named.examples)
+        if named.rule == "events.missing":
+            yield from map(as_line, report.missing)
+    if report.compared_hours is None:
+        yield "  accepted events not compared: their counts are not seen from here"
     yield f"verdict: {report.verdict}"
+
+
+def as_line(hour: LossyHour) -> str:
+    """An hour that lacks events, for people."""
+    when = f"{hour.env}, hour {hour.hour:%Y-%m-%d %H:%M} UTC"
+    return f"              {when}: {hour.accepted} accepted, {hour.stored} stored, {hour.missing} missing"
 
 
 def _examples(examples: Iterable[Example]) -> Iterator[str]:

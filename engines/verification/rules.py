@@ -52,6 +52,8 @@ RULES: dict[str, tuple[Severity, str]] = {
     "time.malformed": ("fault", "ingested_at is no time, or names no timezone"),
     "time.future": ("fault", f"ingested_at is more than {FUTURE.seconds} s ahead"),
     "time.place": ("fault", "ingested_at is not that of its place"),
+    "events.missing": ("fault", "events that were accepted and are nowhere, nor acknowledged as lost"),
+    "events.expired": ("info", "hours that lack events, from before the oldest event that is still held"),
     "audit.trace": ("warning", "an audit event whose ids or actor do not agree"),
 }
 """Each rule with its severity and what it says of the records that it names."""

@@ -2,29 +2,22 @@
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import get_args
 
 from engines.common.clock import Clock, utc_now
 from engines.common.documents import Scope
 from engines.nexus.backends.sink import SinkReads, SurveyedRule, Surveys
+from engines.verification.asked import Asked
 from engines.verification.ids import SeenIds
+from engines.verification.losses import Found, Losses
 from engines.verification.preferences import PreferencesInForce
 from engines.verification.report import Findings, Report, of_sink
 from engines.verification.rules import FUTURE, Judged, content_digest, judge, judge_train_ok
 
 EXAMPLES = 5
 SURVEYED: tuple[str, ...] = get_args(SurveyedRule)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Whose records, of which env (None: every one), from when on (None: all)."""
-
-    tenant_id: str
-    env: str | None = None
-    since: datetime | None = None
 
 
 class Verification:
@@ -36,11 +29,14 @@ class Verification:
         preferences: PreferencesInForce,
         clock: Clock = utc_now,
         examples: int = EXAMPLES,
+        losses: Losses | None = None,
     ) -> None:
+        """Without ``losses`` it is not known how many events were accepted."""
         self._sink = sink
         self._preferences = preferences
         self._clock = clock
         self._examples = examples
+        self._losses = losses
 
     async def report(self, asked: Asked) -> Report:
         """Judge everything. Holds a few examples, and of each id 8 bytes where the sink cannot compare."""
@@ -58,6 +54,7 @@ class Verification:
                         findings.add(rule, judged)
         if records == 0:
             findings.say("records.none")
+        lost = await self._lost(asked, findings)
         return Report(
             tenant_id=asked.tenant_id,
             env=asked.env,
@@ -68,6 +65,8 @@ class Verification:
             records=records,
             synthetic=synthetic,
             rules=findings.named(),
+            compared_hours=lost.compared if lost else None,
+            missing=lost.hours if lost else [],
         )
 
     async def judged(self, asked: Asked) -> AsyncIterator[Judged]:
@@ -90,6 +89,14 @@ class Verification:
             return None
         scope = Scope(event.tenantId, event.env)
         return await self._preferences.eligible(scope, event.agentId, judged.at)
+
+    async def _lost(self, asked: Asked, findings: Findings) -> Found | None:
+        if self._losses is None:
+            return None
+        found = await self._losses.find(asked)
+        findings.say("events.missing", sum(hour.missing for hour in found.hours))
+        findings.say("events.expired", found.expired)
+        return found
 
     async def _survey(self, asked: Asked, until: datetime, findings: Findings) -> Collection[str]:
         if not isinstance(self._sink, Surveys):

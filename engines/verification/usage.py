@@ -25,7 +25,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser() -> Parser:
-    """The parser of both commands."""
+    """The parser of the commands."""
     made = Parser(prog="verify", description="Judge what the sink in use holds of a tenant, or export of it.")
     commands = made.add_subparsers(dest="command", required=True)
     events = commands.add_parser("events", help="judge every record by rule; ids only, never a payload")
@@ -36,7 +36,9 @@ def parser() -> Parser:
     export.add_argument("--format", choices=["ndjson", "parquet"], default="ndjson")
     export.add_argument("--synthetic", action="store_true", help="also what a rehearsal sent")
     export.set_defaults(examples=EXAMPLES)
-    for command in (events, export):
+    acknowledge = commands.add_parser("acknowledge", help="accept what is missing as lost")
+    acknowledge.add_argument("--by", type=_who, default="operator", help="who does (%(default)s)")
+    for command in (events, export, acknowledge):
         command.add_argument("--tenant", type=_tenant, required=True, help="t_…")
         command.add_argument("--env", help="as the events have it; every env when left out")
         command.add_argument("--since", type=_time, help="2026-01-02T03:04:05Z; everything when left out")
@@ -60,6 +62,12 @@ def _time(text: str) -> datetime:
         raise argparse.ArgumentTypeError(
             "write a time with its timezone, like 2026-01-02T03:04:05Z"
         ) from None
+
+
+def _who(text: str) -> str:
+    if not 0 < len(text) <= 100 or not text.isprintable():
+        raise argparse.ArgumentTypeError("a name of at most 100 printable characters")
+    return text
 
 
 def _count(text: str) -> int:

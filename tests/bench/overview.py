@@ -76,7 +76,7 @@ def _writes(number: int) -> list[Write]:
         Write(TENANTS, SYSTEM, tenant.id, tenant.model_dump(), create=True),
         Write(PROGRESS, scope, "", progress.model_dump(), create=True),
         *(Write(HOURS, scope, one.isoformat(), {"start": one} | counts, merge=True) for one in hours),
-        *(day_write(scope, one, Counter({"m07_total": 9, "m07_trainable": 7})) for one in hours),
+        *(day_write(scope, one, Counter({"m07_total": 9, "m07_trainable": 7}), "0f") for one in hours),
     ]
 
 

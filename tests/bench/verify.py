@@ -20,8 +20,9 @@ from engines.nexus.backends.object_store_layout import Line, encode, parts
 from engines.nexus.backends.sink import Envelope
 from engines.privacy.service import PrivacyService
 from engines.storage.memory import MemoryDocumentStore
+from engines.verification.asked import Asked
 from engines.verification.preferences import PreferencesInForce
-from engines.verification.run import Asked, Verification
+from engines.verification.run import Verification
 from tests.support.records import dataset_event
 
 EVENTS = 1_000_000

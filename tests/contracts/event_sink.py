@@ -98,6 +98,12 @@ async def stored(sink: EventSink, tenant: str, env: str = "dev", **how: Any) -> 
     return [item async for item in sink.scan(tenant, env, **how)]
 
 
+async def counted(sink: EventSink, tenant: str, first: int = 0, last: int = 3600, env: str = "dev") -> int:
+    """How many events the sink counts from second ``first`` to ``last``."""
+    start, end = (START + timedelta(seconds=second) for second in (first, last))
+    return await sink.count(tenant, env, start, end)
+
+
 class EventSinkContract:
     """What every sink does, within the limits that its test states."""
 
@@ -265,6 +271,42 @@ class EventSinkContract:
         copies = await all_records(sink, tenant, "dev")
         assert copies in ([first], [first] if self.knows_duplicates else [first, copy])
 
+    async def test_count_of_nothing_is_zero(self, sink: EventSink, tenant: str) -> None:
+        assert await counted(sink, tenant) == 0
+
+    async def test_count_sees_its_tenant_env_and_time_alone_and_its_end_is_not_in_it(
+        self, sink: EventSink, tenant: str
+    ) -> None:
+        await sink.write([envelope(tenant, f"e{n}", n) for n in range(40)])
+        await sink.write([envelope(tenant, "staged", 7, env="staging"), envelope(f"{tenant}_x", "other", 8)])
+        assert await counted(sink, tenant) == 40
+        assert await counted(sink, tenant, 10, 25) == 15
+        assert await counted(sink, tenant, 39, 40) == 1
+        assert await counted(sink, tenant, 40, 90) == 0
+        assert await counted(sink, tenant, 0, 3600 * 3, env="staging") == 1
+        assert await counted(sink, tenant, env="prod") == 0
+
+    async def test_count_goes_over_hours_and_days(self, sink: EventSink, tenant: str) -> None:
+        hours = (-30, -3, -2, -1, 0, 1, 30)
+        await sink.write([envelope(tenant, f"e{n}", 3600 * hour) for n, hour in enumerate(hours)])
+        assert await counted(sink, tenant, -3600 * 48, 3600 * 48) == len(hours)
+        assert await counted(sink, tenant, -3600 * 2, 3600) == 3
+
+    async def test_count_takes_the_same_batch_and_the_same_id_in_a_batch_once(
+        self, sink: EventSink, tenant: str
+    ) -> None:
+        batch = [*(envelope(tenant, f"e{n}", n) for n in range(5)), envelope(tenant, "e0")]
+        for _ in range(2):
+            await sink.write(batch)
+        assert await counted(sink, tenant) == 5
+        await sink.write([envelope(tenant, "e1", 1)])
+        assert await counted(sink, tenant) in ({5} if self.knows_duplicates else {5, 6})
+
+    @pytest.mark.parametrize("env", ["a/b", "a=b%2F'`\\"])
+    async def test_count_takes_any_env(self, sink: EventSink, tenant: str, env: str) -> None:
+        await sink.write([envelope(tenant, "e1", env=env), envelope(tenant, "e2", 1)])
+        assert await counted(sink, tenant, env=env) == 1
+
     async def test_probe_passes_and_repeats(self, sink: EventSink) -> None:
         await sink.probe()
         await sink.probe()
@@ -295,7 +337,7 @@ class EventSinkContract:
 class RemoteSinkContract(EventSinkContract):
     """What every sink behind a network does besides; ``unreachable`` is one whose far end is not there."""
 
-    @pytest.mark.parametrize("call", ["write", "latest", "scan", "records", "probe"])
+    @pytest.mark.parametrize("call", ["write", "latest", "scan", "records", "count", "probe"])
     async def test_without_its_far_end_every_call_fails_in_time_and_may_be_repeated(
         self, unreachable: EventSink, tenant: str, call: str
     ) -> None:
@@ -319,5 +361,7 @@ class RemoteSinkContract(EventSinkContract):
                 await stored(sink, event.event.tenantId)
             case "records":
                 await all_records(sink, event.event.tenantId)
+            case "count":
+                await counted(sink, event.event.tenantId)
             case "probe":
                 await sink.probe()

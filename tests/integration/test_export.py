@@ -9,9 +9,10 @@ from typing import Any
 import duckdb
 import pytest
 
+from engines.verification.asked import Asked
 from engines.verification.export import Destination, Export, ExportError
 from engines.verification.preferences import PreferencesInForce
-from engines.verification.run import Asked, Verification
+from engines.verification.run import Verification
 from tests.support.docker import Firestore
 from tests.support.far_ends import FarEnd, far_end
 from tests.support.planting import MAIL, PLANTS, plant_all

@@ -30,6 +30,10 @@ QUICK = Limits(
 """A sink that fails in a test is given up soon, yet a busy machine has time for one that works."""
 
 
+NEVER = 1e6
+"""Seconds between rounds of reconciliation: tests carry them out themselves."""
+
+
 class MovableClock:
     """Stands still until moved."""
 
@@ -93,7 +97,7 @@ class MemoryKit:
 
     def adapters(self) -> Adapters:
         state = dict.fromkeys(STATE_SELECTORS, self.store)
-        return Adapters(state, self.sink, self.clock, self.outbox, self.letters, QUICK, self.stand_in)
+        return Adapters(state, self.sink, self.clock, self.outbox, self.letters, QUICK, self.stand_in, NEVER)
 
 
 @asynccontextmanager

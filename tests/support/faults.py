@@ -118,6 +118,10 @@ class FaultySink:
     def scan(self, tenant_id: str, env: str, since: datetime | None = None) -> AsyncIterator[Envelope]:
         return self.inner.scan(tenant_id, env, since)
 
+    async def count(self, tenant_id: str, env: str, start: datetime, end: datetime) -> int:
+        await self._check("count")
+        return await self.inner.count(tenant_id, env, start, end)
+
     async def records(
         self, tenant_id: str, env: str | None = None, since: datetime | None = None
     ) -> AsyncIterator[Record]:

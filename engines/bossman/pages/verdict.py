@@ -10,6 +10,7 @@ from engines.bossman.health import CheckStatus
 from engines.bossman.models import Dashboard
 from engines.bossman.pages.words import visible
 from engines.bossman.state_checks import DURABILITY, RESTORED
+from engines.reconciliation.models import Loss
 
 Level = Literal["fresh", "warn", "stale", "never", "unknown", "off", "down"]
 
@@ -84,6 +85,12 @@ def dead_letters(dashboard: Dashboard) -> int:
     return dashboard.event_sink.dead_letters or 0
 
 
+def missing_words(dashboard: Dashboard) -> str:
+    """What is missing, and of when; empty when nothing is known to be."""
+    missing = dashboard.event_sink.missing
+    return str(Loss(missing.events, missing.since, missing.until)) if missing else ""
+
+
 def _state_store(dashboard: Dashboard) -> Finding | None:
     checks = dashboard.health.checks.get("document-store:responseTime", [])
     failed = next((check for check in checks if check.status == "fail"), None)
@@ -147,6 +154,14 @@ def _sink_unknown(dashboard: Dashboard) -> Finding | None:
         "Look:",
         DOCTOR,
     )
+
+
+def _missing(dashboard: Dashboard) -> Finding | None:
+    sink = dashboard.event_sink
+    if sink.missing is None:
+        return None
+    command = f"./scripts/verify events --tenant {dashboard.tenant_id} --env {dashboard.env}"
+    return Finding("warn", "Events missing", missing_words(dashboard), "See the hours:", command)
 
 
 def _sink_degraded(dashboard: Dashboard) -> Finding | None:
@@ -221,6 +236,7 @@ RULES: tuple[Callable[[Dashboard], Finding | None], ...] = (
     _restored,
     _sink_off,
     _sink_unknown,
+    _missing,
     _sink_degraded,
     _refused,
     _stale,

@@ -36,6 +36,7 @@ CHECK_TITLES = {
     "document-store:durability": "saving of the state store",
     "document-store:restored": "start of the state store",
     "event-sink:responseTime": "event sink",
+    "event-sink:missingEvents": "accepted events",
     "clock:skew": "clocks",
 }
 

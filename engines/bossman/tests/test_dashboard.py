@@ -56,6 +56,9 @@ KEYS = {
         "consecutive_failures",
         "backlog",
         "dead_letters",
+        "missing",
+        "compared_at",
+        "not_compared",
     ],
     "freshness": [
         "status",
@@ -203,6 +206,9 @@ async def test_the_indicator_of_a_sink_that_works(kit: MemoryKit, acme: Login) -
         "consecutive_failures": 0,
         "backlog": {"depth": 0, "oldest_at": None},
         "dead_letters": None,
+        "missing": None,
+        "compared_at": None,
+        "not_compared": "not compared yet",
     }
 
 

@@ -12,12 +12,14 @@ from engines.budget.summary import BudgetSummaries
 from engines.common.collection import Reads
 from engines.nexus.backends.sink import SinkReads
 from engines.nexus.delivery import DeliveryReads
+from engines.reconciliation.reads import ReconciliationReads
 from tests.support.app import Login, MemoryKit
 
 READERS = {
     Reads: {"source", "changes", "get", "find", "count"},
-    SinkReads: {"describe", "latest", "probe", "records", "scan"},
+    SinkReads: {"describe", "latest", "probe", "records", "scan", "count"},
     DeliveryReads: {"state", "changes", "undelivered", "queued", "totals"},
+    ReconciliationReads: {"changes", "result", "missing"},
 }
 """All that the reading protocols offer. A writer among them would be a new name here."""
 
@@ -55,7 +57,9 @@ def test_every_store_and_sink_the_dashboard_holds_is_typed_as_a_reader() -> None
     }
     assert origins["sink"] is SinkReads
     assert origins["delivery"] is DeliveryReads
-    assert set(origins) == readers | {"sink", "budget", "delivery", "health", "readings", "clock"}
+    assert origins["reconciliation"] is ReconciliationReads
+    others = {"sink", "budget", "delivery", "reconciliation", "health", "readings", "clock"}
+    assert set(origins) == readers | others
 
 
 def test_budget_summaries_offer_no_writer() -> None:

@@ -137,6 +137,9 @@ def test_the_indicator_shows_exactly_this_and_the_existing_keys_first() -> None:
         "consecutive_failures": 3,
         "backlog": {"depth": 4, "oldest_at": EARLIER},
         "dead_letters": 2,
+        "missing": None,
+        "compared_at": None,
+        "not_compared": "not compared yet",
     }
     assert shown.model_dump() == expected
     assert list(shown.model_dump())[:3] == ["backend", "last_write_at", "backend_class"]

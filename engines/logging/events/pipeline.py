@@ -32,8 +32,8 @@ class Eligibility(Protocol):
 class ArrivalCounter(Protocol):
     """Counts of accepted events, as far as the pipeline needs them."""
 
-    def add(self, envelope: Envelope) -> None:
-        """Count one accepted event. Never raises, never waits."""
+    def add(self, envelope: Envelope, *, again: bool) -> None:
+        """Count one accepted event; ``again``: its id may have come before. Never raises, never waits."""
         ...
 
 
@@ -70,14 +70,16 @@ class EventPipeline:
         self._arrivals = arrivals
 
     async def log(
-        self, event: DatasetEvent, event_id: str | None = None, *, judged: bool = False
+        self, event: DatasetEvent, event_id: str | None = None, *, judged: bool = False, is_new: bool = False
     ) -> PipelineResult:
         """Process and store one event; never raises for what happens to it, the result says it.
 
         The event passed in stays as it is. ``event_id`` is the idempotency key; a random one when None.
         ``judged`` events were accepted before: the sink alone decides over them, and keeps a dead letter.
+        ``is_new`` says that the id was made for this call, so that no event was sent under it before.
         """
         identity = event_id or uuid4().hex
+        is_new = is_new or event_id is None
         try:
             if not judged:
                 judge(event)
@@ -94,9 +96,10 @@ class EventPipeline:
         except SinkError as error:
             kept = isinstance(error, Refused) and error.kept
             return _failure(event, identity, str(error), error.kind, dead_letter=kept)
-        # An event that is sent again under its id is accepted again, but it arrived before.
-        if self._arrivals and not delivered.duplicate:
-            self._arrivals.add(envelope)
+        # An event that is sent again under its id is accepted again, but it arrived before. A new one that
+        # the sink has already came with an attempt of our own whose answer was lost.
+        if self._arrivals and (is_new or not delivered.duplicate):
+            self._arrivals.add(envelope, again=not is_new)
         _print(envelope)
         return PipelineResult(
             status="accepted",

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from engines.common.documents import Scope, StoreTimeout, StoreUnavailable, Write
-from engines.logging.arrival_days import Recent
+from engines.logging import arrival_tally
+from engines.logging.arrival_days import DAYS, Recent
 from engines.logging.arrivals import HOURS, Arrivals, Counts
 from engines.logging.events import EventPipeline
-from engines.nexus.backends.sink import Envelope
+from engines.nexus.backends.memory import MemorySink
+from engines.nexus.backends.sink import Envelope, SinkRetryable, WriteReceipt
 from engines.nexus.delivery import Delivery
 from engines.storage.memory import MemoryDocumentStore
 from tests.support.app import Login, MemoryKit, MovableClock, running, send_pageview, sign_up
@@ -65,7 +67,9 @@ async def test_many_events_are_one_write_per_tenant_env_and_hour(
     assert len(batch) == 8  # each hour and its day
     [hour] = [f for f in await stored_fields(store, HOURS) if f["start"] == now]
     del hour["start"], hour["tenant_id"], hour["env"]
-    assert hour == {"m00_total": 4, "m00_trainable": 3, "m00_flagged": 1}
+    counted = {name.partition("~")[0]: count for name, count in hour.items()}
+    assert counted == {"m00_total": 4, "m00_trainable": 3, "m00_flagged": 1}
+    assert {name.partition("~")[1] for name in hour} == {"~"}
 
 
 async def test_the_last_hour_by_minutes_and_the_last_day_by_hours(
@@ -133,12 +137,19 @@ async def test_what_waits_is_written_at_shutdown_without_delay(
     assert (await counter.reads.totals(ACME)).total == 1
 
 
-@pytest.mark.parametrize(
-    ("fault", "kept"), [(StoreUnavailable("memory: away"), 2), (StoreTimeout("memory: slow"), 1)], ids=str
-)
-async def test_counts_wait_for_a_store_that_is_away_and_are_never_doubled(
-    clock: MovableClock, fault: Exception, kept: int
-) -> None:
+class LateStore(CountingStore):
+    """Stores every batch, and then says that it did not come in time as long as ``is_late``."""
+
+    is_late = False
+
+    async def put_all(self, writes: Sequence[Write]) -> None:
+        await super().put_all(writes)
+        if self.is_late:
+            raise StoreTimeout("memory: slow")
+
+
+@pytest.mark.parametrize("fault", [StoreUnavailable("memory: away"), StoreTimeout("memory: slow")], ids=str)
+async def test_counts_wait_for_a_store_that_is_away(clock: MovableClock, fault: Exception) -> None:
     store = FaultyStore(MemoryDocumentStore(clock))
     counter = Arrivals(store, clock)
     store.faults["put_all"] = fault
@@ -147,7 +158,74 @@ async def test_counts_wait_for_a_store_that_is_away_and_are_never_doubled(
     store.faults.clear()
     counter.add(accepted(clock.now))
     await counter.close()
-    assert (await counter.reads.totals(ACME)).total == kept
+    assert (await counter.reads.totals(ACME)).total == 2
+
+
+async def test_a_write_that_came_too_late_is_repeated_and_counts_once(clock: MovableClock) -> None:
+    store = LateStore(clock)
+    counter = Arrivals(store, clock)
+    store.is_late = True
+    counter.add(accepted(clock.now))
+    await counter.flush()
+    await counter.flush()
+    store.is_late = False
+    counter.add(accepted(clock.now))
+    await counter.close()
+    assert (await counter.reads.totals(ACME)).total == 2
+    assert (await counter.recent.recent(ACME)).total == 2
+
+
+async def test_counts_of_two_processes_add_up_and_old_ones_with_them(
+    store: CountingStore, clock: MovableClock
+) -> None:
+    hour, day = clock.now.replace(minute=0), f"{clock.now:%Y-%m-%d}"
+    old = {"start": hour, "m00_total": 3, "m00_trainable": 2}
+    await store.put(Write(HOURS, ACME, hour.isoformat(), old))
+    await store.put(Write(DAYS, ACME, day, {"newest": hour, "h12_total": 3, "h12_trainable": 2}))
+    for _ in range(2):
+        process = Arrivals(store, clock)
+        await process.record([accepted(clock.now), accepted(clock.now, **FLAGGED)])
+    assert await process.reads.totals(ACME) == Counts(total=7, trainable=4, flagged=2)
+    assert await process.recent.recent(ACME) == Recent(hour, total=7, trainable=4)
+
+
+async def test_a_store_that_came_back_older_gets_its_counts_again(
+    store: CountingStore, clock: MovableClock
+) -> None:
+    counter = Arrivals(store, clock)
+    for _ in range(3):
+        await counter.record([accepted(clock.now)])
+        clock.advance(hours=1)
+    await counter.flush()
+    for address in (HOURS, DAYS):
+        await store.erase(address, ACME)
+    counter.rewrite()
+    await counter.close()
+    assert (await counter.reads.totals(ACME)).total == 2, "two hours are remembered"
+    assert counter.scopes() == {ACME}
+
+
+async def test_an_hour_that_was_forgotten_goes_on_where_it_was(
+    store: CountingStore, clock: MovableClock
+) -> None:
+    counter = Arrivals(store, clock)
+    long_ago = clock.now - timedelta(hours=9)
+    await counter.record([accepted(long_ago)] * 3)
+    assert counter.scopes() == set()
+    await counter.record([accepted(long_ago)])
+    assert (await counter.reads.totals(ACME)).total == 4
+
+
+async def test_what_is_remembered_is_bounded(
+    store: CountingStore, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrival_tally, "MAX_REMEMBERED", 10)
+    counter = Arrivals(store, clock)
+    await counter.record(accepted(clock.now, tenantId=f"t_{number}") for number in range(30))
+    assert len(counter.scopes()) == 10, "nothing was written, so nothing could be forgotten"
+    await counter.record(accepted(clock.now, tenantId=f"t_{number}") for number in range(50, 51))
+    assert Scope("t_50", "dev") in counter.scopes()
+    assert len(counter.scopes()) == 10
 
 
 async def test_an_event_that_is_sent_again_is_counted_once(kit: MemoryKit, acme: Login) -> None:
@@ -159,6 +237,41 @@ async def test_an_event_that_is_sent_again_is_counted_once(kit: MemoryKit, acme:
     counter = kit.services.arrivals
     await counter.flush()
     assert (await counter.reads.totals(Scope(acme.tenant_id, "dev"))).total == 3
+
+
+class ForgetfulSink(MemorySink):
+    """Stores every batch, and loses the answer to the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost = 0
+
+    async def write(self, batch: Sequence[Envelope]) -> list[WriteReceipt]:
+        receipts = await super().write(batch)
+        if not self.lost:
+            self.lost += 1
+            raise SinkRetryable("memory", "no answer in time", "timeout")
+        return receipts
+
+
+async def test_a_new_event_that_the_sink_has_by_our_own_first_attempt_is_counted() -> None:
+    async with running(MemoryKit(sink=ForgetfulSink())) as kit:
+        acme = await sign_up(kit.client, "acme")
+        assert (await send_pageview(kit.client, acme)).status_code == 200
+        await kit.services.arrivals.flush()
+        assert kit.sink.lost == 1
+        assert (await kit.services.arrivals.reads.totals(Scope(acme.tenant_id, "dev"))).total == 1
+
+
+async def test_only_events_whose_id_is_surely_their_own_are_distinct(kit: MemoryKit, acme: Login) -> None:
+    pipeline = EventPipeline(kit.services.privacy, Delivery(kit.sink), kit.clock, kit.services.arrivals)
+    await pipeline.log(dataset_event(tenantId=acme.tenant_id), "given")
+    await pipeline.log(dataset_event(tenantId=acme.tenant_id), "made", is_new=True)
+    await pipeline.log(dataset_event(tenantId=acme.tenant_id))
+    await kit.services.arrivals.flush()
+    [hour] = await kit.services.arrivals.hours.find(Scope(acme.tenant_id, "dev"))
+    assert dict(hour.record.distinct(kit.sink.describe().tag)) == {kit.clock.now.minute: 2}
+    assert (await kit.services.arrivals.reads.totals(Scope(acme.tenant_id, "dev"))).total == 3
 
 
 async def test_shutdown_writes_what_waits() -> None:

@@ -33,6 +33,7 @@ from engines.nexus.backends.bigquery_queries import (
     DELETE,
     LATEST,
     LATEST_OF_ALL,
+    ROWS,
     SCAN,
     Pages,
     ask,
@@ -58,6 +59,7 @@ from engines.nexus.backends.sink import (
 WRITE_SECONDS = 4.0
 PROBE_SECONDS = 2.0
 READ_SECONDS = 4.0
+COUNT_SECONDS = 10.0
 SCAN_SECONDS = 30.0
 THREADS = 8
 WINDOWS = (timedelta(days=1), timedelta(days=30))
@@ -126,6 +128,12 @@ class BigQuerySink:
         """See SinkReads.scan. One query, whose result is fetched in pages."""
         async for row in self._rows_of(SCAN, parameters(tenant_id, env, since or BEGINNING)):
             yield self._envelope(row)
+
+    async def count(self, tenant_id: str, env: str, start: datetime, end: datetime) -> int:
+        """See SinkReads.count. One query over the partitions of that time; a copy counts once."""
+        async with translated(self._target, COUNT_SECONDS):
+            asked = parameters(tenant_id, env, start, end)
+            return await self._call(self._found, COUNT, asked, COUNT_SECONDS)
 
     async def records(
         self, tenant_id: str, env: str | None = None, since: datetime | None = None
@@ -210,16 +218,19 @@ class BigQuerySink:
         return row["newest"] if row else None
 
     def _erase(self, tenant_id: str) -> Erased:
-        before = self._count(tenant_id)
+        before = self._rows_left(tenant_id)
         if before:
             # Rows in the streaming buffer make BigQuery refuse the statement: they stay and are counted.
             with suppress(BadRequest):
                 self._query(DELETE, parameters(tenant_id, "", BEGINNING), READ_SECONDS)
-        left = self._count(tenant_id) if before else 0
+        left = self._rows_left(tenant_id) if before else 0
         return Erased(before - left, left)
 
-    def _count(self, tenant_id: str) -> int:
-        pages = self._query(COUNT, parameters(tenant_id, "", BEGINNING), READ_SECONDS)
+    def _rows_left(self, tenant_id: str) -> int:
+        return self._found(ROWS, parameters(tenant_id, "", BEGINNING), READ_SECONDS)
+
+    def _found(self, sql: str, asked: Sequence[ScalarQueryParameter], seconds: float) -> int:
+        pages = self._query(sql, asked, seconds)
         row = next(chain.from_iterable(pages), None)
         return int(row["found"]) if row else 0
 

@@ -24,19 +24,25 @@ LATEST = f"SELECT MAX(ingested_at) AS newest, COUNT(*) AS found FROM ({FIRST_OF_
 LATEST_OF_ALL = LATEST.replace("ingested_at >= @since", "(ingested_at >= @since OR ingested_at IS NULL)")
 """Counts rows without a time too, which a table made by hand may have."""
 SCAN = f"SELECT * FROM ({FIRST_OF_EACH_ID}) WHERE env = @env ORDER BY ingested_at, event_id"
-COUNT = "SELECT COUNT(*) AS found FROM `{table}` WHERE tenantId = @tenant"
+COUNT = """
+SELECT COUNT(DISTINCT event_id) AS found FROM `{table}`
+WHERE tenantId = @tenant AND env = @env AND ingested_at >= @since AND ingested_at < @end"""
+ROWS = "SELECT COUNT(*) AS found FROM `{table}` WHERE tenantId = @tenant"
 DELETE = "DELETE FROM `{table}` WHERE tenantId = @tenant"
 
 Pages = Iterator[Iterable[Any]]
 
 
-def parameters(tenant_id: str, env: str, since: datetime) -> list[ScalarQueryParameter]:
-    """What the queries above ask for."""
-    return [
+def parameters(
+    tenant_id: str, env: str, since: datetime, end: datetime | None = None
+) -> list[ScalarQueryParameter]:
+    """What the queries above and, with ``end``, COUNT ask for."""
+    asked = [
         ScalarQueryParameter("tenant", "STRING", tenant_id),
         ScalarQueryParameter("env", "STRING", env),
         ScalarQueryParameter("since", "TIMESTAMP", since),
     ]
+    return asked if end is None else [*asked, ScalarQueryParameter("end", "TIMESTAMP", end)]
 
 
 def ask(client: bigquery.Client, sql: str, asked: Sequence[ScalarQueryParameter], seconds: float) -> Pages:

@@ -44,6 +44,10 @@ class MemorySink:
             if since is None or envelope.ingested_at >= since:
                 yield envelope
 
+    async def count(self, tenant_id: str, env: str, start: datetime, end: datetime) -> int:
+        """See SinkReads.count."""
+        return sum(start <= envelope.ingested_at < end for envelope in self._of(tenant_id, env))
+
     async def records(
         self, tenant_id: str, env: str | None = None, since: datetime | None = None
     ) -> AsyncIterator[Record]:

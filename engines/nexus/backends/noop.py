@@ -3,7 +3,14 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from engines.nexus.backends.sink import Envelope, Erased, Record, SinkDescription, WriteReceipt
+from engines.nexus.backends.sink import (
+    Envelope,
+    Erased,
+    Record,
+    SinkDescription,
+    SinkMisconfigured,
+    WriteReceipt,
+)
 
 
 class NoopSink:
@@ -29,6 +36,10 @@ class NoopSink:
         nothing: tuple[Envelope, ...] = ()
         for envelope in nothing:
             yield envelope
+
+    async def count(self, tenant_id: str, env: str, start: datetime, end: datetime) -> int:
+        """Raises SinkMisconfigured: nothing is kept, so nothing can be counted."""
+        raise SinkMisconfigured(self.describe().target, "every event is discarded (NEXUS_BACKEND=noop)")
 
     async def records(
         self, tenant_id: str, env: str | None = None, since: datetime | None = None

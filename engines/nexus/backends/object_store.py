@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from engines.common.storable import NotStorable
+from engines.nexus.backends import object_store_counting as counting
 from engines.nexus.backends.object_store_bucket import Bucket
 from engines.nexus.backends.object_store_layout import (
     Line,
@@ -42,6 +43,8 @@ WRITE_SECONDS = 4.0
 READ_SECONDS = 2.0
 SCAN_SECONDS = 10.0
 """Longest time for one step of a scan: a listing, or a few objects read at once."""
+COUNT_SECONDS = 30.0
+"""Longest time for a count: a busy hour may have tens of thousands of names."""
 READ_AHEAD = 8
 """Objects read at once by a scan."""
 
@@ -112,6 +115,14 @@ class ObjectStoreSink:
                 if not known and (since is None or envelope.ingested_at >= since):
                     yield envelope
             before = seen
+
+    async def count(self, tenant_id: str, env: str, start: datetime, end: datetime) -> int:
+        """See SinkReads.count. From the names; opens what lies across an end, or does not say how many.
+
+        An id that was stored again in another batch counts again.
+        """
+        async with self._bounded(COUNT_SECONDS):
+            return await counting.count(self._bucket, folder(self._prefix, tenant_id, env), start, end)
 
     async def records(
         self, tenant_id: str, env: str | None = None, since: datetime | None = None

@@ -1,9 +1,10 @@
-"""How events lie in a bucket: ``{prefix}{tenant}/{env}/{YYYY-MM-DD}/{HH}/{newest}-{oldest}-{digest}.ndjson``.
+"""How events lie in a bucket: ``{prefix}{tenant}/{env}/{YYYY-MM-DD}/{HH}/{name}.ndjson``.
 
 An object holds events of one tenant, env and hour (UTC, of ``ingested_at``), oldest first, one JSON object a
-line. ``newest`` and ``oldest`` are microseconds left until the hour ends: so the first name of a listing is
-the newest object, and the name alone says how new. ``digest`` is that of the event ids: the same events make
-the same name, and a create-only write of them again is refused.
+line. Its name is ``{newest}-{oldest}-{events}-{digest}``. ``newest`` and ``oldest`` are microseconds left
+until the hour ends: so the first name of a listing is the newest object, and the name alone says how new.
+``events`` is how many there are; names of earlier releases do not have it. ``digest`` is that of the event
+ids: the same events make the same name, and a create-only write of them again is refused.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ also half of what DuckDB takes as one line."""
 
 HOUR = timedelta(hours=1)
 MICROSECOND = timedelta(microseconds=1)
-NAME = re.compile(r"(\d{4}-\d\d-\d\d/\d\d)/(\d{10})-(\d{10})-[0-9a-f]{32}\.ndjson\Z")
+NAME = re.compile(r"(\d{4}-\d\d-\d\d/\d\d)/(\d{10})-(\d{10})-(?:(\d+)-)?[0-9a-f]{32}\.ndjson\Z")
 LONGEST_SEGMENT = 120
 
 
@@ -55,11 +56,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Stored:
-    """What the name of an object says: the times of its oldest and newest event."""
+    """What the name of an object says: the times of its oldest and newest event, and how many it holds."""
 
     name: str
     oldest: datetime
     newest: datetime
+    events: int | None
+    """None in a name of an earlier release."""
 
 
 def folder(prefix: str, tenant_id: str, env: str) -> str:
@@ -108,7 +111,7 @@ def stored(name: str) -> Stored | None:
         return None
     end = datetime.strptime(f"{found[1]} +0000", "%Y-%m-%d/%H %z") + HOUR - MICROSECOND
     newest, oldest = (end - int(left) * MICROSECOND for left in found.group(2, 3))
-    return Stored(name, oldest, newest)
+    return Stored(name, oldest, newest, int(found[4]) if found[4] else None)
 
 
 def _utc(envelope: Envelope) -> datetime:
@@ -140,7 +143,7 @@ def _chunks(lines: Iterable[Line]) -> Iterator[tuple[Line, ...]]:
 def _name(chunk: tuple[Line, ...]) -> str:
     ids = "\n".join(sorted(line.envelope.event_id for line in chunk))
     digest = hashlib.sha256(ids.encode()).hexdigest()[:32]
-    return f"{_left(chunk[-1]):010}-{_left(chunk[0]):010}-{digest}.ndjson"
+    return f"{_left(chunk[-1]):010}-{_left(chunk[0]):010}-{len(chunk)}-{digest}.ndjson"
 
 
 def _left(line: Line) -> int:

@@ -6,6 +6,7 @@ SinkError               sink, target and cause; never a credential or a payload
 └── SinkMisconfigured   nothing can be stored until an operator changes something
 """
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,6 +97,11 @@ class SinkDescription:
     stand_in: bool
     discards: bool = False
 
+    @property
+    def tag(self) -> str:
+        """Eight hexadecimal digits that tell sinks apart, the same for as long as the target is."""
+        return hashlib.sha256(f"{self.backend} {self.target}".encode()).hexdigest()[:8]
+
 
 @dataclass(frozen=True)
 class Record:
@@ -143,6 +149,14 @@ class SinkReads(Protocol):
         """Events of the tenant and env from ``since`` on, oldest first.
 
         Raises SinkError, also for a record that is not an event.
+        """
+        ...
+
+    async def count(self, tenant_id: str, env: str, start: datetime, end: datetime) -> int:
+        """How many events of the tenant and env have an ``ingested_at`` from ``start`` on and before ``end``.
+
+        Counted by the sink itself, each event id once, bounded in time (tens of seconds at most). A sink that
+        may hold copies of an id under several names (see ``write``) may count each. Raises SinkError.
         """
         ...
 

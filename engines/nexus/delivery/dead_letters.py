@@ -1,7 +1,7 @@
 """Dead letters: events that the sink refused, kept with the reason until somebody replays them."""
 
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pydantic import BaseModel
 
@@ -26,6 +26,8 @@ class DeadLetter(BaseModel):
     target: str
     reason: str
     envelope: str
+    accepted_hour: str | None = None
+    """The hour of ``ingested_at`` of an event that had been accepted before the sink refused it."""
 
 
 class DeadLetters:
@@ -35,8 +37,13 @@ class DeadLetters:
         self._letters = Collection(store, DEAD_LETTERS, DeadLetter)
         self._clock = clock
 
-    async def keep(self, envelope: Envelope, error: SinkError, sink: SinkDescription) -> None:
-        """Keep a refused event; the same event refused again replaces its letter. Raises StoreError."""
+    async def keep(
+        self, envelope: Envelope, error: SinkError, sink: SinkDescription, *, accepted: bool = False
+    ) -> None:
+        """Keep a refused event; the same event refused again replaces its letter. Raises StoreError.
+
+        ``accepted`` says that its caller was told that it is accepted.
+        """
         text = to_text(envelope)
         if len(text) > MAX_BYTES:
             raise StoreRefused("the event is too large for a document")
@@ -50,6 +57,7 @@ class DeadLetters:
             target=sink.target,
             reason=error.cause,
             envelope=text,
+            accepted_hour=_hour(envelope.ingested_at) if accepted else None,
         )
         await self._letters.put(_scope(letter), letter.key, letter)
 
@@ -60,6 +68,10 @@ class DeadLetters:
     async def count(self, scope: Scope) -> int:
         """How many letters the scope has. Raises StoreError."""
         return await self._letters.count(scope)
+
+    async def accepted(self, scope: Scope, hour: datetime) -> int:
+        """How many letters of the hour are events that had been accepted. Raises StoreError."""
+        return await self._letters.count(scope, {"accepted_hour": _hour(hour)})
 
     async def page(self, limit: int, tenant_id: str | None = None) -> list[DeadLetter]:
         """Letters of one tenant or of all, in no particular order. Raises StoreError."""
@@ -73,6 +85,10 @@ class DeadLetters:
 
 def _scope(letter: DeadLetter) -> Scope:
     return Scope(letter.tenant_id, letter.env)
+
+
+def _hour(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H")
 
 
 def _key(envelope: Envelope) -> str:

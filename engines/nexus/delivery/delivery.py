@@ -8,6 +8,7 @@ until the sink took something again. Without an outbox the callers get the error
 import asyncio
 import logging
 from collections.abc import Hashable
+from datetime import datetime
 
 from engines.common.clock import Clock, utc_now
 from engines.common.documents import SYSTEM, DocumentStore, Scope, StoreError
@@ -127,6 +128,10 @@ class Delivery:
         depth, oldest_at = (backlog.depth, backlog.oldest_at) if backlog else (0, None)
         times = [*here, oldest_at] if oldest_at else here
         return Undelivered(depth + len(here), min(times, default=None), refused)
+
+    async def refused_later(self, scope: Scope, hour: datetime) -> int:
+        """How many accepted events of the hour the sink refused after all and are kept. Raises StoreError."""
+        return await self._letters.accepted(scope, hour) if self._letters else 0
 
     async def totals(self) -> Totals:
         """What lies in the stores, of all scopes, and in this process. Raises StoreError."""

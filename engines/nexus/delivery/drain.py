@@ -221,7 +221,7 @@ class Drain:
                 raise receipt.error
             if self._letters is None:
                 raise StoreUnavailable("a refused event waits: there is no store for dead letters")
-            await self._letters.keep(envelope, receipt.error, self._sink.describe())
+            await self._letters.keep(envelope, receipt.error, self._sink.describe(), accepted=True)
 
     async def _passes_a_probe(self) -> bool:
         try:

@@ -58,6 +58,7 @@ async def test_a_refused_event_is_kept_with_its_reason(shared: Processes) -> Non
         "sink": "memory",
         "target": "memory/events_{tenant}",
         "reason": REASON,
+        "accepted_hour": None,
     }
 
 

@@ -1,6 +1,7 @@
 """The object-store sink over a bucket in memory: names, order, and batches that are stored in part."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -168,3 +169,34 @@ async def test_latest_passes_by_what_the_sink_did_not_write() -> None:
     await sink_over(bucket).write([envelope("e1")])
     bucket.objects |= {"p/t_acme/dev/2026-01-15/12/0-note": b"", "p/t_acme/dev/zz/readme": b""}
     assert await sink_over(bucket).latest("t_acme", "dev") == NOON
+
+
+class OpenedBucket(FakeBucket):
+    """Remembers what was opened."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[str] = []
+
+    async def read(self, name: str) -> bytes:
+        self.opened.append(name)
+        return await super().read(name)
+
+
+async def test_count_opens_only_what_lies_across_an_end_or_has_an_older_name() -> None:
+    bucket = OpenedBucket()
+    sink = sink_over(bucket)
+
+    async def counted(first: int, last: int) -> int:
+        start, end = (NOON + timedelta(seconds=second) for second in (first, last))
+        return await sink.count("t_acme", "dev", start, end)
+
+    for seconds in (range(4), range(40, 43)):
+        await sink.write([envelope(f"e{n}", NOON + timedelta(seconds=n)) for n in seconds])
+    assert (await counted(0, 3600), bucket.opened) == (7, [])
+    assert (await counted(0, 2), len(bucket.opened)) == (2, 1)
+    older = {re.sub(r"-\d+-(?=[0-9a-f]{32})", "-", name): body for name, body in bucket.objects.items()}
+    assert older.keys().isdisjoint(bucket.objects)
+    bucket.objects = older | {"p/t_acme/dev/2026-01-15/12/notes.txt": b"nothing of ours"}
+    assert (await counted(0, 3600), await counted(41, 9000)) == (7, 2)
+    assert await sink.latest("t_acme", "dev") == NOON + timedelta(seconds=42)

@@ -1,20 +1,22 @@
 """What a removal takes back, and what it must not touch."""
 
 import copy
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
-from engines.common.documents import SYSTEM
+from engines.common.documents import SYSTEM, Scope
+from engines.common.identity import ENVS
 from engines.identity.models import TenantMembership
+from engines.nexus.backends.memory import MemorySink
 from engines.nexus.backends.sink import Erased
 from engines.rehearsal.caller import NotCarriedOut
 from engines.rehearsal.receipt import Receipt, SinkSeen
 from engines.rehearsal.removal import Removal, Unmarked
 from engines.rehearsal.removing import all_sinks, told, users_asked_for
-from tests.support.app import MemoryKit, running, send_pageview, settings, sign_up
+from tests.support.app import MemoryKit, MovableClock, running, send_pageview, settings, sign_up
 from tests.support.records import stored_events
 from tests.support.rehearsal import RunningClock, rehearsal
 
@@ -177,3 +179,43 @@ async def test_a_bucket_that_only_a_receipt_names_is_looked_into_on_a_stand_in(k
     for more, found in (({}, ["s3://others/prefix/{tenant}/"]), ({"AWS_ENDPOINT_URL_S3": None}, [])):
         async with AsyncExitStack() as stack:
             assert list(all_sinks(settings(**(known | more)), stack, [receipt]))[1:] == found
+
+
+class WatchedSink(MemorySink):
+    """Lets somebody look whenever events are about to be erased, and once they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look: Callable[[], Awaitable[None]] | None = None
+
+    async def erase(self, tenant_id: str) -> Erased:
+        assert self.look is not None
+        await self.look()
+        erased = await super().erase(tenant_id)
+        await self.look()
+        return erased
+
+
+async def test_what_was_removed_is_never_missing_also_when_counts_are_written_again() -> None:
+    sink, clock = WatchedSink(), MovableClock()
+    async with running(MemoryKit(clock, sink)) as kit:
+        reconciler, found = kit.services.reconciler, list[int | None]()
+        receipt = await rehearsal(kit).carry_out()
+        scopes = [Scope(str(receipt.tenant_id), env) for env in ENVS]
+        await kit.services.arrivals.flush()
+        assert kit.services.arrivals.scopes() >= {scopes[1]}
+        clock.advance(minutes=2)
+
+        async def look() -> None:
+            for _ in range(2):
+                found.extend([(await reconciler.compare(scope)).missing for scope in scopes])
+                clock.advance(seconds=10)
+
+        sink.look = look
+        await removal_of(kit).remove(await asked_for(kit, receipt.run))
+        kit.services.arrivals.rewrite()
+        await kit.services.arrivals.flush()
+        await look()
+        await reconciler.round()
+    assert set(found) == {0}
+    assert (await reconciler.missing()).events == 0

@@ -9,9 +9,10 @@ import pytest
 
 from engines.common.documents import Scope
 from engines.nexus.backends.sink import Record, SinkRetryable
+from engines.verification.asked import Asked
 from engines.verification.preferences import PreferencesInForce
 from engines.verification.report import Report, as_text, plain, shown_id
-from engines.verification.run import Asked, Verification
+from engines.verification.run import Verification
 from tests.support.faults import FaultySink
 from tests.support.records import PipelineKit, dataset_event
 

@@ -1,0 +1,1 @@
+"""Reconciliation: what was accepted is compared with what the sink holds."""
