@@ -1,6 +1,5 @@
 """Processes that accept events of one tenant, a sink that can lose them, and reconciliation over both."""
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -8,11 +7,8 @@ from engines.common.collection import Collection
 from engines.common.documents import Scope
 from engines.logging.arrivals import Arrivals
 from engines.logging.progress import PROGRESS, Progress
-from engines.nexus.backends.sink import Envelope
+from engines.nexus.backends.sink import Envelope, SinkRetryable
 from engines.nexus.delivery import Delivery
-from engines.nexus.delivery.outbox import Outbox
-from engines.nexus.delivery.queue import Waiting
-from engines.nexus.delivery.text import to_text
 from engines.reconciliation.acknowledging import acknowledged
 from engines.reconciliation.comparison import Comparison
 from engines.reconciliation.models import Loss, Reconciliation
@@ -23,6 +19,7 @@ from tests.support.faults import FaultySink, FaultyStore
 from tests.support.records import dataset_event
 
 ACME = Scope("t_acme", "dev")
+AWAY = SinkRetryable("memory/events", "away", "unreachable")
 CLEAN = {"flags": [], "policy_reason": "no_pii_detected"}
 
 
@@ -40,7 +37,6 @@ class World:
     def __post_init__(self) -> None:
         self.store = FaultyStore(MemoryDocumentStore(self.clock))
         self.delivery = Delivery(self.sink, self.clock, outbox=self.store, letters=self.store, limits=QUICK)
-        self.outbox = Outbox(self.store, self.clock)
         self.arrivals = self.counter()
         self.reconciler = self.process()
         self.number = 0
@@ -81,10 +77,9 @@ class World:
 
     async def put_aside(self, envelope: Envelope, *, again: bool = False) -> None:
         """An event that goes to the outbox, since the sink is away."""
-        loop = asyncio.get_running_loop()
-        answer = loop.create_future()
-        waiting = Waiting(envelope, to_text(envelope), loop.time(), self.clock.now, answer)
-        await self.outbox.add([waiting], tried=False)
+        self.delivery._score.down = AWAY
+        assert (await self.delivery.deliver(envelope)).durable_in == "outbox"
+        self.delivery._score.down = None
         self.arrivals.add(envelope, again=again)
 
     def lose(self, *event_ids: str) -> None:
