@@ -57,6 +57,7 @@ class Tallies:
         self._sink = sink
         self._writer = self._new_writer()
         self._of: dict[Place, Tally] = {}
+        self._active: set[Scope] = set()
 
     def add(self, envelope: Envelope, *, again: bool) -> None:
         """Count one event. An event's env is free text; only an env that somebody can look at is counted."""
@@ -70,6 +71,12 @@ class Tallies:
                 return
             tally = self._of[place] = Tally(self._writer)
         tally.add(envelope, again=again)
+        self._active.add(place[0])
+
+    def take_active(self) -> set[Scope]:
+        """The scopes with an event since the last time somebody asked."""
+        active, self._active = self._active, set()
+        return active
 
     def scopes(self) -> set[Scope]:
         """The scopes that are remembered."""

@@ -97,6 +97,10 @@ class Arrivals:
         """The scopes that this process accepted events for in the last two hours."""
         return self._tallies.scopes()
 
+    def take_active(self) -> set[Scope]:
+        """The scopes that this process accepted events for since the last time somebody asked."""
+        return self._tallies.take_active()
+
     async def flush(self) -> None:
         """Write what waits. While the store fails it goes on waiting."""
         try:

@@ -38,8 +38,13 @@ class Schedule:
             return
         self._looked[scope] = now
         self.watch([scope], now)
-        if scope in self._due:
-            self._due[scope] = min(self._due[scope], now + EVERY)
+        self.hurry([scope], now)
+
+    def hurry(self, scopes: Iterable[Scope], now: datetime) -> None:
+        """Something new is there: those that are watched are due within EVERY."""
+        for scope in scopes:
+            if scope in self._due:
+                self._due[scope] = min(self._due[scope], now + EVERY)
 
     def next(self, now: datetime, most: int) -> list[Scope]:
         """What is due, the longest waiting first."""

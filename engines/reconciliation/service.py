@@ -32,7 +32,7 @@ MOST_BEFORE_START = 1_000
 MOST_SUMMED = 1_000
 
 OnMissing = Callable[[Scope, Loss], Awaitable[None]]
-"""Told of each comparison that finds events missing: may send again what is still remembered."""
+"""Told of each comparison that finds events missing; may send again what is remembered. Never raises."""
 
 
 class KnownScopes(Protocol):
@@ -40,6 +40,10 @@ class KnownScopes(Protocol):
 
     def scopes(self) -> set[Scope]:
         """Tenants and envs that this process accepted events for lately."""
+        ...
+
+    def take_active(self) -> set[Scope]:
+        """Those with an event since the last time somebody asked."""
         ...
 
 
@@ -106,6 +110,7 @@ class Reconciler:
             self._schedule.watch(await self._of_before(), now)
             self._took_over = True
         self._schedule.watch(self._known.scopes(), now)
+        self._schedule.hurry(self._known.take_active(), now)
         failures = [await self._tried(scope) for scope in self._schedule.next(now, AT_ONCE)]
         if failures or self._failure == NOT_YET:
             self._failure = next(filter(None, failures), None)
@@ -127,14 +132,16 @@ class Reconciler:
         try:
             after = await self._compared(scope, before)
         except (SinkError, StoreError) as error:
-            log.warning("%s in %s is not compared: %s", scope.tenant_id, scope.env, error)
-            after = before.model_copy(update={"failure": str(error), "failed_at": now})
+            after = before
+            if before.failure != str(error):
+                log.warning("%s in %s is not compared: %s", scope.tenant_id, scope.env, error)
+                after = before.model_copy(update={"failure": str(error), "failed_at": now})
         is_doubtful = any(hour.suspected for hour in after.hours)
         if is_doubtful and not await self._exists(scope.tenant_id):
             # A tenant that was removed took its events along.
             after = Reconciliation(tenant_id=scope.tenant_id, env=scope.env, compared_at=now)
             await self._results.delete(scope, RESULT_KEY)
-        else:
+        elif after is not before:
             await self._results.put(scope, RESULT_KEY, after)
         self._plan(scope, before, after, timedelta(seconds=time.monotonic() - started))
         if after.loss and self.on_missing and not after.failure:

@@ -29,12 +29,14 @@ class Watch:
 
     statuses: Counter[str] = field(default_factory=Counter)
     highest_backlog: int = 0
+    most_missing: int = 0
 
     def add(self, indicator: dict[str, Any]) -> bool:
         """Note an indicator; returns whether it says that nothing waits and all is well."""
         self.statuses[indicator["status"]] += 1
         depth = indicator["backlog"]["depth"]
         self.highest_backlog = max(self.highest_backlog, depth or 0)
+        self.most_missing = max(self.most_missing, (indicator["missing"] or {"events": 0})["events"])
         return bool(indicator["status"] == "up" and depth == 0)
 
 
@@ -70,7 +72,8 @@ class Outcome:
             f"unanswered {tally.unanswered}, other {dict(tally.others)}; "
             f"highest backlog {self.watch.highest_backlog}, drained in {self.drain_seconds:.1f} s; "
             f"lost {len(self.lost)}, read {len(self.read)}, read twice {len(self.seen_twice)}, "
-            f"stored twice {len(self.stored_twice)}; shown {dict(self.watch.statuses)}"
+            f"stored twice {len(self.stored_twice)}, "
+            f"said to be missing {self.watch.most_missing}; shown {dict(self.watch.statuses)}"
         )
 
 

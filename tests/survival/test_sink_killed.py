@@ -27,6 +27,7 @@ def check(outcome: Outcome, far_end: FarEnd) -> None:
     assert outcome.lost == set()
     assert outcome.seen_twice == set()
     assert set(outcome.raw) == set(outcome.read)
+    assert watch.most_missing == 0, "an alarm without a loss"
     if far_end.kind != "bigquery":  # it forgets insertIds with its process, and its readers know
         assert outcome.stored_twice == set()
     if far_end.has_outbox:

@@ -200,6 +200,33 @@ async def test_a_new_loss_shows_within_two_minutes_while_somebody_looks(world: W
         assert world.clock.now - started < timedelta(minutes=2)
 
 
+async def test_one_that_was_idle_is_compared_soon_after_its_next_event(world: World) -> None:
+    await world.accept()
+    world.clock.advance(minutes=2)
+    for _ in range(2):
+        await world.reconciler.round()
+        world.clock.advance(minutes=1)
+    before = world.clock.now
+    await world.accept()
+    await world.reconciler.round()
+    world.clock.advance(seconds=21)
+    await world.reconciler.round()
+    found = await world.reconciler.result(ACME)
+    assert found is not None
+    assert found.compared_at is not None
+    assert found.compared_at > before
+
+
+async def test_a_failure_is_written_once(world: World) -> None:
+    await world.accept()
+    await world.settle()
+    world.sink.faults["count"] = SinkRetryable("memory/events", "not reachable", "unreachable")
+    await world.compare()
+    before = world.reconciler.changes(ACME)
+    assert (await world.compare(3)).failure == "memory/events: not reachable"
+    assert world.reconciler.changes(ACME) == before
+
+
 async def test_a_round_takes_a_few_and_everybody_gets_a_turn(world: World) -> None:
     scopes = [Scope(f"t_{number}", "dev") for number in range(3 * AT_ONCE)]
     for scope in scopes:
