@@ -118,7 +118,8 @@ async def test_what_is_deleted_shows_everywhere_until_it_is_acknowledged(
         gone = await delete(end, login.tenant_id)
         took = await running.until_shown(login)
         seen = await running.shown(login)
-        print(f"{end.kind}: {gone} events shown as missing after {took.total_seconds():.0f} s")  # noqa: T201
+        with capsys.disabled():
+            print(f"{end.kind}: {gone} events missing, shown after {took.total_seconds():.0f} s")  # noqa: T201
         assert (seen["missing"]["events"], seen["status"]) == (gone, "degraded")
         assert seen["reason"].startswith(f"acknowledged but missing: {gone}, between ")
         running.client.cookies.set("bossman_session", login.token)
