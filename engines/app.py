@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from engines.analytics import config_routes as analytics_config_routes
 from engines.analytics import routes as analytics_routes
 from engines.analytics.config_service import AnalyticsConfigService
+from engines.analytics.crash_repair import CrashRepair
 from engines.analytics.service import AnalyticsService
 from engines.bossman import metrics_routes, onboarding_routes
 from engines.bossman import routes as bossman_routes
@@ -30,7 +31,7 @@ from engines.budget.service import BudgetService
 from engines.common.body_limit import BodyLimit
 from engines.common.clock import Clock, utc_now
 from engines.common.collection import Reads
-from engines.common.documents import SYSTEM, DocumentStore, StoreError
+from engines.common.documents import SYSTEM, DocumentStore, Scope, StoreError
 from engines.common.errors import install_error_handlers
 from engines.common.process_clocks import ProcessClocks
 from engines.common.request_trace import RequestTrace
@@ -53,13 +54,14 @@ from engines.logging.milestones import NotedMilestones
 from engines.logging.progress import Milestone
 from engines.logging.state_losses import StateLosses
 from engines.nexus.backends import get_backend
-from engines.nexus.backends.sink import EventSink, SinkDescription
+from engines.nexus.backends.sink import Envelope, EventSink, SinkDescription
 from engines.nexus.delivery import Delivery, Limits
 from engines.nexus.delivery.recovery import Recovery
 from engines.privacy import routes as privacy_routes
 from engines.privacy.service import PrivacyService
 from engines.reconciliation.acknowledging import acknowledged
 from engines.reconciliation.comparison import Comparison
+from engines.reconciliation.models import Loss
 from engines.reconciliation.service import ROUND_SECONDS, Reconciler
 from engines.seo import routes as seo_routes
 from engines.seo.service import SeoService
@@ -160,6 +162,7 @@ class Services:
     overview: OverviewReads = field(init=False, repr=False)
     backfill: Backfill = field(init=False, repr=False)
     recovery: Recovery = field(init=False, repr=False)
+    crash_repair: CrashRepair = field(init=False, repr=False)
 
 
 def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
@@ -186,6 +189,7 @@ def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
             for work in (
                 _drain_audits(services.audit, opened),
                 services.clocks.run(),
+                services.crash_repair.run_when_settled(opened.clock()),
                 *([losses.run()] if losses else []),
             ):
                 stack.callback(asyncio.create_task(work).cancel)
@@ -291,14 +295,8 @@ def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> 
     )
     services.dashboard = _dashboard_reads(services, adapters)
     services.overview = OverviewReads(noted.reads, arrivals.recent, clock)
-    services.recovery = Recovery(
-        adapters.sink,
-        delivery.recent,
-        delivery,
-        metrics.of_sink(adapters.sink.describe().backend),
-        adapters.stand_in.generation if adapters.stand_in else None,
-        [services.analytics.raw_records.restore],
-    )
+    services.recovery = _recovery(services, adapters)
+    services.crash_repair = _crash_repair(services, adapters.sink)
     services.backfill = Backfill(_evidence(services, adapters), identity, noted)
     return services
 
@@ -324,6 +322,37 @@ def _reconciler(
         adapters.clock,
         round_seconds=adapters.reconcile_seconds,
     )
+
+
+def _recovery(services: Services, adapters: Adapters) -> Recovery:
+    """What heals a break: events first, then what belongs beside them."""
+
+    async def count_again(_: Sequence[Envelope]) -> None:
+        services.arrivals.rewrite()
+
+    recovery = Recovery(
+        adapters.sink,
+        services.delivery.recent,
+        services.delivery,
+        services.metrics.of_sink(adapters.sink.describe().backend),
+        adapters.stand_in.generation if adapters.stand_in else None,
+        [services.analytics.raw_records.restore, count_again],
+    )
+
+    async def send_again(scope: Scope, _: Loss) -> None:
+        recovery.found_missing(scope)
+
+    services.reconciler.on_missing = send_again
+    return recovery
+
+
+def _crash_repair(services: Services, sink: EventSink) -> CrashRepair:
+    async def is_complete(scope: Scope) -> bool:
+        found = await services.reconciler.compare(scope)
+        return found.failure is None and not any(hour.suspected for hour in found.hours)
+
+    analytics = services.analytics
+    return CrashRepair(analytics.events, analytics.raw_records, sink, services.delivery.waiting, is_complete)
 
 
 def _evidence(services: Services, adapters: Adapters) -> Evidence:

@@ -5,16 +5,17 @@ its event is deleted only if the sink holds everything that was accepted: else i
 an accepted event.
 """
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from engines.analytics.models import AnalyticsEvent
-from engines.analytics.raw_records import MARGIN, RawRecords, Waiting, analytics_events
+from engines.analytics.raw_records import MARGIN, SETTLED_AFTER, RawRecords, Waiting, analytics_events
 from engines.common.collection import Collection
-from engines.common.documents import SYSTEM, Scope, Span
-from engines.nexus.backends.sink import Envelope, SinkReads
+from engines.common.documents import SYSTEM, Scope, Span, StoreError
+from engines.nexus.backends.sink import Envelope, SinkError, SinkReads
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,19 @@ class CrashRepair:
         self._sink = sink
         self._waiting = waiting
         self._complete = complete
+
+    async def run_when_settled(self, started_at: datetime) -> None:
+        """Wait until nothing of the time before the start is under way any more, then repair it once."""
+        if self._sink.describe().discards:
+            return
+        while True:
+            await asyncio.sleep(SETTLED_AFTER.total_seconds())
+            try:
+                await self.run(started_at)
+            except (SinkError, StoreError) as error:
+                log.warning("what a killed process may have left cannot be looked at yet: %s", error)
+            else:
+                return
 
     async def run(self, started_at: datetime) -> None:
         """Repair what lies before ``started_at``. Raises StoreError, SinkError; calling again goes on."""

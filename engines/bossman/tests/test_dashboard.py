@@ -105,7 +105,7 @@ async def test_keys_stand_in_the_contracts_order(kit: MemoryKit, acme: Login) ->
     assert list(shown["freshness"]) == KEYS["sections"]
     assert [list(section) for section in shown["freshness"].values()] == [KEYS["freshness"]] * 9
     assert list(shown["health"]) == ["status", "freshness", "checks"]
-    assert [list(group[0]) for group in shown["health"]["checks"].values()] == [KEYS["check"]] * 3
+    assert [list(group[0]) for group in shown["health"]["checks"].values()] == [KEYS["check"]] * 4
 
 
 async def test_an_empty_tenant_is_never_and_not_stale_on_its_first_day(kit: MemoryKit, acme: Login) -> None:

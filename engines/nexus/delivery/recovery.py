@@ -73,9 +73,10 @@ class Recovery:
         self._store_came_back = False
         self._running: asyncio.Task[None] | None = None
 
-    def request(self) -> None:
-        """Look at everything again: somebody found an accepted event missing."""
-        self._due = True
+    def found_missing(self, scope: Scope) -> None:
+        """Look again, if anything of the scope is kept: accepted events of it were found missing."""
+        kept = (Scope(event.tenant_id, event.env) for event in self._recent.all())
+        self._due = self._due or scope in kept
 
     def start(self) -> None:
         """Watch from now on."""

@@ -142,7 +142,7 @@ async def test_a_sink_that_cannot_be_counted_is_said_and_what_was_known_stays(wo
 async def test_an_outbox_that_cannot_be_read_makes_no_alarm(world: World) -> None:
     await world.put_aside(world.envelope())
     await world.settle()
-    world.store.faults["scan nexus_outbox"] = StoreUnavailable("memory: away")
+    world.store.faults["get nexus_outbox_queues"] = StoreUnavailable("memory: away")
     found = await world.compare(2)
     assert (found.missing, found.failure) == (0, "memory: away")
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from engines.common.documents import Scope
 from engines.nexus.backends.sink import Envelope
 from engines.nexus.delivery import Delivery
 from engines.nexus.delivery.observer import Unobserved
@@ -103,7 +104,10 @@ async def test_without_a_break_nothing_is_read(kit: Kit) -> None:
     await kit.lose()
     assert await kit.recovery.look()
     assert await kit.shared.stored() == []
-    kit.recovery.request()
+    kit.recovery.found_missing(Scope("t_other", "dev"))
+    assert await kit.recovery.look()
+    assert await kit.shared.stored() == []
+    kit.recovery.found_missing(Scope("t_acme", "dev"))
     assert await kit.recovery.look()
     assert await kit.shared.stored() == ["a"]
 
