@@ -135,7 +135,8 @@ def _status(
     if read_failure:
         return "degraded", read_failure
     if _last_write_failed(probe, state):
-        return "degraded", "the last write failed"
+        full = state.last_error is not None and state.last_error.kind == "full"
+        return "degraded", "the last write failed" + (": the sink's disk is full" if full else "")
     if loss:
         return "degraded", str(loss)
     if undelivered and _is_late(undelivered, probe.observed_at):

@@ -33,12 +33,15 @@ class BigQuery(Firestore):
 
 
 @contextmanager
-def bigquery_stand_in() -> Iterator[BigQuery]:
-    """Start the kit's own BigQuery image with the sink's dataset; its log is kept under test-output."""
+def bigquery_stand_in(volume: str | None = None) -> Iterator[BigQuery]:
+    """Start the kit's own BigQuery image with the sink's dataset; its log is kept under test-output.
+
+    Its data lie in ``volume``, else in a new one.
+    """
     port = free_port()
     container = DockerContainer(f"{TEST_PROJECT}-bigquery").with_tmpfs_mount("/tmp")
     container.with_env("GOOGLE_CLOUD_PROJECT", PROJECT)
-    data = Mount("/data", None, type="volume")
+    data = Mount("/data", volume, type="volume")
     container.with_kwargs(read_only=True, mounts=[data], labels={TEST_PROJECT: "1"})
     ports: dict[str, Any] = container.ports
     ports["9050/tcp"] = ("127.0.0.1", port)

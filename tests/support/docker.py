@@ -58,6 +58,11 @@ class Firestore:
         self._container = container.get_wrapped_container()
         self.host = f"127.0.0.1:{port}"
 
+    @property
+    def container(self) -> Any:
+        """Docker's own handle of it."""
+        return self._container
+
     def stop(self, seconds: int = 30) -> None:
         self._container.stop(timeout=seconds)
 

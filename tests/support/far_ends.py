@@ -23,6 +23,7 @@ from tests.support.docker import Firestore, wait_until
 from tests.support.object_stores import KEYS, ObjectStore
 
 KINDS = ("firestore", "bigquery", "gs", "s3")
+HEALTH = {"bigquery": ["/usr/bin/python3", "-S", "/app/health.py"]}
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,22 @@ class FarEnd:
     """The whole environment of a Bossman that writes there."""
     away: Callable[[], None]
     back: Callable[[], None]
+    container: Any
+    """Docker's own handle of it."""
 
     @property
     def has_outbox(self) -> bool:
         """Whether the sink can fail while the state is still there."""
         return self.kind != "firestore"
+
+    def stop(self) -> None:
+        """An orderly stop, in the time that Compose gives it."""
+        self.container.stop(timeout=10)
+
+    def health(self) -> tuple[int, str]:
+        """What its health check says: 0 and nothing, or why not."""
+        code, output = self.container.exec_run(HEALTH.get(self.kind, ["health"]))
+        return int(code), str(output.decode())
 
     @asynccontextmanager
     async def sink(self) -> AsyncIterator[EventSink]:
@@ -90,6 +102,11 @@ class FarEnd:
             await bucket.close()
         return ids
 
+    def tables(self) -> list[str]:
+        """The names of the tables in BigQuery's dataset."""
+        with client_of(self.variables["BIGQUERY_EMULATOR_HOST"]) as client:
+            return [table.table_id for table in client.list_tables(f"{PROJECT}.{DATASET}")]
+
     def bucket(self) -> Bucket:
         """The object store's bucket, past the sink."""
         values = self.settings
@@ -107,23 +124,26 @@ class FarEnd:
 
 
 @contextmanager
-def far_end(kind: str, state: Firestore) -> Iterator[FarEnd]:
-    """The stand-in of one of KINDS while it runs; state, and events of ``firestore``, are in ``state``."""
+def far_end(kind: str, state: Firestore, volume: str | None = None) -> Iterator[FarEnd]:
+    """The stand-in of one of KINDS while it runs; state, and events of ``firestore``, are in ``state``.
+
+    The data of another kind lie in ``volume``, else in a new one.
+    """
     variables = state_variables(state)
     match kind:
         case "firestore":
             # Killed it would lose what its last export does not hold, as no cloud does: it hangs instead.
-            yield FarEnd(kind, variables | {"NEXUS_BACKEND": kind}, state.pause, state.heal)
+            yield FarEnd(kind, variables | {"NEXUS_BACKEND": kind}, state.pause, state.heal, state.container)
         case "bigquery":
-            with bigquery_stand_in() as warehouse:
+            with bigquery_stand_in(volume) as warehouse:
                 selected = {"NEXUS_BACKEND": kind, "BIGQUERY_EMULATOR_HOST": warehouse.url}
-                yield FarEnd(kind, variables | selected, warehouse.kill, warehouse.start)
+                yield FarEnd(kind, variables | selected, warehouse.kill, warehouse.start, warehouse.container)
         case "gs":
-            with object_stores.cloud_storage() as store:
+            with object_stores.cloud_storage(volume) as store:
                 selected = {"DATASETS_BUCKET": "gs://datasets", "STORAGE_EMULATOR_HOST": store.url}
                 yield _object_store(kind, store, variables | selected)
         case _:
-            with object_stores.s3() as store:
+            with object_stores.s3(volume=volume) as store:
                 selected = {"DATASETS_BUCKET": "s3://datasets", "AWS_ENDPOINT_URL_S3": store.url} | KEYS
                 yield _object_store(kind, store, variables | selected)
 
@@ -141,7 +161,7 @@ def _object_store(kind: str, store: ObjectStore, variables: dict[str, str]) -> F
         container.start()
         wait_until(lambda: _listens(store.url), 60, f"{kind} on {store.url}")
 
-    return FarEnd(kind, variables | {"NEXUS_BACKEND": "object_store"}, container.kill, back)
+    return FarEnd(kind, variables | {"NEXUS_BACKEND": "object_store"}, container.kill, back, container)
 
 
 def _listens(url: str) -> bool:

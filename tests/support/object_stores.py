@@ -29,29 +29,30 @@ class ObjectStore:
 
 
 @contextmanager
-def cloud_storage() -> Iterator[ObjectStore]:
-    """The Cloud Storage stand-in; its bucket is ``datasets``."""
-    with _running("objectstore", 4443, "/storage", "/_internal/healthcheck", {}) as store:
+def cloud_storage(volume: str | None = None) -> Iterator[ObjectStore]:
+    """The Cloud Storage stand-in; its bucket is ``datasets``. Its data lie in ``volume``, or in a new one."""
+    data = Mount("/storage", volume, type="volume")
+    with _running("objectstore", 4443, data, "/_internal/healthcheck", {}) as store:
         yield store
 
 
 @contextmanager
-def s3(keys: dict[str, str] = KEYS) -> Iterator[ObjectStore]:
+def s3(keys: dict[str, str] = KEYS, volume: str | None = None) -> Iterator[ObjectStore]:
     """The S3 stand-in; its bucket is ``datasets``, its key pair ``keys``."""
-    with _running("s3", 8333, "/data", "/", keys) as store:
+    data = Mount("/data", volume, type="volume")
+    with _running("s3", 8333, data, "/", keys) as store:
         yield store
 
 
 @contextmanager
 def _running(
-    service: str, port: int, data: str, path: str, variables: dict[str, str]
+    service: str, port: int, data: Mount, path: str, variables: dict[str, str]
 ) -> Iterator[ObjectStore]:
     published = free_port()
     container = DockerContainer(f"{TEST_PROJECT}-{service}").with_tmpfs_mount("/tmp")
     for name, value in variables.items():
         container.with_env(name, value)
-    volume = Mount(data, None, type="volume")
-    container.with_kwargs(read_only=True, mounts=[volume], labels={TEST_PROJECT: "1"})
+    container.with_kwargs(read_only=True, mounts=[data], labels={TEST_PROJECT: "1"})
     ports: dict[str, Any] = container.ports
     ports[f"{port}/tcp"] = ("127.0.0.1", published)
     with container:

@@ -9,10 +9,10 @@ PROJECT = os.environ.get("GOOGLE_CLOUD_PROJECT", "northstar-local")
 JSON = {"Content-Type": "application/json"}
 
 
-def call(host, method, path, body=None, accept=(200,)):
+def call(host, method, path, body=None, accept=(200,), port=9050, seconds=4):
     """Send one request below `/bigquery/v2/projects/PROJECT`; the decoded answer, or exit 1 saying why."""
     try:
-        connection = http.client.HTTPConnection(host, 9050, timeout=4)
+        connection = http.client.HTTPConnection(host, port, timeout=seconds)
         sent = json.dumps(body) if body else None
         connection.request(method, f"/bigquery/v2/projects/{PROJECT}{path}", sent, JSON)
         answer = connection.getresponse()
@@ -21,7 +21,7 @@ def call(host, method, path, body=None, accept=(200,)):
         fail(f"{method} {path}: {exc!r}")
     if answer.status not in accept:
         fail(f"{method} {path}: HTTP {answer.status} {text[:300]}")
-    return json.loads(text)
+    return json.loads(text) if text.strip() else {}
 
 
 def fail(message):

@@ -11,7 +11,13 @@ from google.auth import exceptions as auth
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
-from engines.nexus.backends.sink import SinkError, SinkMisconfigured, SinkRetryable
+from engines.nexus.backends.sink import (
+    STORAGE_FULL,
+    SinkError,
+    SinkMisconfigured,
+    SinkRetryable,
+    disk_full,
+)
 
 NO_RETRY: Any = None
 """The SDK retries for ten minutes unless told not to; it takes None, though its annotations do not say so."""
@@ -59,6 +65,8 @@ def _sink_error(target: str, error: BaseException) -> SinkError:
     reason = reason_of(error)
     if isinstance(error, TIMED_OUT):
         return SinkRetryable(target, "no answer in time", "timeout")
+    if getattr(error, "code", None) == STORAGE_FULL:
+        return disk_full(target)
     if reason in BUSY or isinstance(error, exceptions.TooManyRequests | exceptions.PreconditionFailed):
         return SinkRetryable(target, f"busy, to be tried again ({reason})", "error")
     if isinstance(error, UNREACHABLE):

@@ -18,7 +18,13 @@ from google.cloud.storage.exceptions import DataCorruption
 from requests.exceptions import RequestException, Timeout
 
 from engines.config.bucket import BucketAddress
-from engines.nexus.backends.sink import SinkError, SinkMisconfigured, SinkRetryable
+from engines.nexus.backends.sink import (
+    STORAGE_FULL,
+    SinkError,
+    SinkMisconfigured,
+    SinkRetryable,
+    disk_full,
+)
 
 Result = TypeVar("Result")
 
@@ -28,7 +34,9 @@ SECONDS: dict[str, Any] = {"timeout": (1.0, 4.5), "retry": None}
 """Seconds to connect and between bytes: longer than the sink's own limits, so that those say "timeout"."""
 
 DENIED = (exceptions.Forbidden, exceptions.Unauthorized)
-PASSING = (exceptions.ServerError, exceptions.TooManyRequests, DataCorruption)
+PASSING = (exceptions.ServerError, exceptions.TooManyRequests)
+NO_SPACE = "no space left on device"
+"""How fake-gcs-server says it with its status 500."""
 
 
 class GcsBucket:
@@ -118,10 +126,16 @@ class GcsBucket:
             raise SinkRetryable(self._target, "not reachable", "unreachable") from error
         except GoogleAuthError as error:
             raise SinkMisconfigured(self._target, "credentials refused", "denied") from error
-        except PASSING as error:
-            raise SinkRetryable(self._target, _cause(error)) from error
         except exceptions.GoogleAPICallError as error:
-            raise SinkError(self._target, _cause(error)) from error
+            raise self._answered(error) from error
+        except DataCorruption as error:
+            raise SinkRetryable(self._target, type(error).__name__) from error
+
+    def _answered(self, error: exceptions.GoogleAPICallError) -> SinkError:
+        if error.code == STORAGE_FULL or NO_SPACE in str(error.message):
+            return disk_full(self._target)
+        kind = SinkRetryable if isinstance(error, PASSING) else SinkError
+        return kind(self._target, f"answered {error.code or type(error).__name__}")
 
 
 def open_gcs(address: BucketAddress, target: str, project: str | None, emulator: str | None) -> GcsBucket:
@@ -138,8 +152,3 @@ def open_gcs(address: BucketAddress, target: str, project: str | None, emulator:
     # takes a right that a sink does not need, and is tried again for two minutes when the bucket is away.
     client._bucket_metadata_cache = None
     return GcsBucket(client, address.bucket, target)
-
-
-def _cause(error: BaseException) -> str:
-    code = getattr(error, "code", None)
-    return f"answered {int(code)}" if code is not None else type(error).__name__

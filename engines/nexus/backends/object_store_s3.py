@@ -21,7 +21,13 @@ from obstore.store import S3Store
 from pydantic import SecretStr
 
 from engines.config.bucket import BucketAddress
-from engines.nexus.backends.sink import SinkError, SinkMisconfigured, SinkRetryable
+from engines.nexus.backends.sink import (
+    STORAGE_FULL,
+    SinkError,
+    SinkMisconfigured,
+    SinkRetryable,
+    disk_full,
+)
 
 if TYPE_CHECKING:  # only obstore's stubs have them
     from obstore.store import ClientConfig, S3Config
@@ -139,6 +145,8 @@ class S3Bucket:
                 return SinkMisconfigured(self._target, "permission denied", "denied")
             case 404:
                 return SinkMisconfigured(self._target, "the bucket does not exist", "missing")
+            case status if status == STORAGE_FULL:
+                return disk_full(self._target)
             case 409 | 429 | 500 | 502 | 503 | 504 as status:
                 return SinkRetryable(self._target, f"answered {status}")
             case status:

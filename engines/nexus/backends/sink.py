@@ -34,7 +34,10 @@ SurveyedRule = Literal[
 """What a sink with a query language can judge without sending the records."""
 
 FailureKind = Literal["retryable", "permanent", "misconfigured"]
-FailureReason = Literal["timeout", "unreachable", "denied", "missing", "refused", "error"]
+FailureReason = Literal["timeout", "unreachable", "denied", "missing", "refused", "full", "error"]
+
+STORAGE_FULL = 507
+"""HTTP's Insufficient Storage: how a stand-in answers whose disk is full."""
 
 
 class SinkError(Exception):
@@ -65,6 +68,11 @@ class SinkMisconfigured(SinkError):
     """Nothing can be stored until an operator changes something."""
 
     kind = "misconfigured"
+
+
+def disk_full(target: str) -> SinkRetryable:
+    """There is no room where the sink stores; with room again the same write succeeds."""
+    return SinkRetryable(target, "its disk is full: make room, what waits is then sent by itself", "full")
 
 
 class Envelope(BaseModel):
