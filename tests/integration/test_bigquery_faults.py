@@ -92,6 +92,7 @@ ANSWERS: list[Answer] = [
     (500, "internal", SinkRetryable, "error"),
     (503, "unavailable", SinkRetryable, "unreachable"),
     (504, "late", SinkRetryable, "timeout"),
+    (507, "insufficientStorage", SinkRetryable, "full"),
 ]
 
 

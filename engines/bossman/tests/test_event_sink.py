@@ -40,6 +40,7 @@ def status(
 
 
 WRITE_FAILED = ("degraded", "the last write failed")
+DISK_FULL = ("degraded", "the last write failed: the sink's disk is full")
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,7 @@ WRITE_FAILED = ("degraded", "the last write failed")
         (SINK, PASSED, HEALTHY, None, ("up", None)),
         (SINK, PASSED, failing(EARLIER, failures=0), None, ("up", None)),
         (SINK, PASSED, failing(EARLIER), None, WRITE_FAILED),
+        (SINK, PASSED, failing(EARLIER, "full"), None, DISK_FULL),
         (SINK, PASSED, HEALTHY, "away", ("degraded", "away")),
         (SINK, PASSED, failing(LATER), "away", ("degraded", "away")),
         (SINK, FAILED, HEALTHY, None, ("down", "project: connection refused")),
@@ -61,6 +63,7 @@ WRITE_FAILED = ("degraded", "the last write failed")
         "up",
         "up_after_recovery",
         "write_failed",
+        "disk_full",
         "read_failed",
         "both_failed",
         "down",
