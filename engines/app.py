@@ -1,78 +1,35 @@
-"""The composition root: builds everything from Settings. The only module that knows every adapter."""
+"""The composition root: the ASGI app over services and adapters, and what runs beside its requests."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
 
 from fastapi import FastAPI
 
+from engines.adapters import Adapters, open_adapters
 from engines.analytics import config_routes as analytics_config_routes
 from engines.analytics import routes as analytics_routes
-from engines.analytics.config_service import AnalyticsConfigService
-from engines.analytics.crash_repair import CrashRepair
-from engines.analytics.service import AnalyticsService
 from engines.bossman import metrics_routes, onboarding_routes
 from engines.bossman import routes as bossman_routes
-from engines.bossman.clock_checks import ClockChecks
-from engines.bossman.health import HealthChecks, MoreChecks, SharedProbe
 from engines.bossman.metrics import Metrics
-from engines.bossman.missing_checks import MissingChecks
-from engines.bossman.onboarding import OverviewReads
-from engines.bossman.onboarding_backfill import Backfill, Evidence
 from engines.bossman.pages import routes as page_routes
-from engines.bossman.readings import SharedReadings
-from engines.bossman.sections import DashboardReads
-from engines.bossman.state_checks import StateChecks
 from engines.budget import routes as budget_routes
-from engines.budget.service import BudgetService
 from engines.common.body_limit import BodyLimit
-from engines.common.clock import Clock, utc_now
-from engines.common.collection import Reads
-from engines.common.documents import SYSTEM, DocumentStore, Scope, StoreError
+from engines.common.documents import StoreError
 from engines.common.errors import install_error_handlers
-from engines.common.process_clocks import ProcessClocks
 from engines.common.request_trace import RequestTrace
-from engines.common.stand_in import StandInReads
-from engines.config.runtime_config import Settings, StateSelector
+from engines.config.runtime_config import Settings
 from engines.firearms import routes as firearms_routes
-from engines.firearms.service import FirearmsService
 from engines.identity import routes as identity_routes
-from engines.identity.service import IdentityService
-from engines.identity.tokens import Tokens
 from engines.kill_switch import routes as kill_switch_routes
-from engines.kill_switch.service import KillSwitchService
 from engines.kpi import routes as kpi_routes
-from engines.kpi.service import KpiService
-from engines.logging.arrivals import Arrivals
 from engines.logging.audit import Audit
-from engines.logging.event_log import EventLog
-from engines.logging.events import EventPipeline
-from engines.logging.milestones import NotedMilestones
-from engines.logging.progress import Milestone
-from engines.logging.state_losses import StateLosses
-from engines.nexus.backends import get_backend
-from engines.nexus.backends.sink import Envelope, EventSink, SinkDescription
-from engines.nexus.delivery import Delivery, Limits
-from engines.nexus.delivery.recovery import Recovery
 from engines.privacy import routes as privacy_routes
-from engines.privacy.service import PrivacyService
-from engines.reconciliation.acknowledging import acknowledged
-from engines.reconciliation.comparison import Comparison
-from engines.reconciliation.models import Loss
-from engines.reconciliation.service import ROUND_SECONDS, Reconciler
 from engines.seo import routes as seo_routes
-from engines.seo.service import SeoService
-from engines.storage.firestore import FirestoreDocumentStore
-from engines.storage.firestore_client import close_client, open_client
-from engines.storage.firestore_stand_in import FirestoreStandIn
-from engines.storage.memory import MemoryDocumentStore
+from engines.services import build_services
 from engines.strategy_lock import routes as strategy_lock_routes
-from engines.strategy_lock.service import StrategyLockService
 from engines.temperature import routes as temperature_routes
-from engines.temperature.service import TemperatureService
 
 ROUTES = (
     analytics_routes,
@@ -101,68 +58,6 @@ AUDIT_DRAIN_SECONDS = 5.0
 
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Adapters:
-    """What the process talks to. Tests hand in their own."""
-
-    state: Mapping[StateSelector, DocumentStore]
-    sink: EventSink
-    clock: Clock = utc_now
-    outbox: DocumentStore | None = None
-    """Keeps accepted events while the sink is down; None where it would be down with the sink."""
-    letters: DocumentStore | None = None
-    """Keeps refused events; None where nothing outlives the process."""
-    limits: Limits | None = None
-    stand_in: StandInReads | None = None
-    """Firestore's stand-in; None where there is none, as in the cloud."""
-    reconcile_seconds: float = ROUND_SECONDS
-    """How long reconciliation waits between two rounds."""
-
-    @property
-    def stores(self) -> dict[str, DocumentStore]:
-        """The distinct stores by source."""
-        return {store.source: store for store in self.state.values()}
-
-    @property
-    def shared_store(self) -> DocumentStore:
-        """The store that processes share, if there is one."""
-        return self.stores.get("firestore") or next(iter(self.stores.values()))
-
-
-@dataclass
-class Services:
-    """The services of one process, held in ``app.state.services``."""
-
-    settings: Settings
-    tokens: Tokens
-    identity: IdentityService
-    privacy: PrivacyService
-    analytics: AnalyticsService
-    analytics_configs: AnalyticsConfigService
-    strategy_locks: StrategyLockService
-    firearms: FirearmsService
-    kill_switches: KillSwitchService
-    budget: BudgetService
-    kpi: KpiService
-    temperature: TemperatureService
-    seo: SeoService
-    audit: Audit
-    delivery: Delivery
-    arrivals: Arrivals
-    event_log: EventLog
-    metrics: Metrics
-    milestones: NotedMilestones
-    clocks: ProcessClocks
-    stand_in: StandInReads | None
-    state_losses: StateLosses | None
-    reconciler: Reconciler
-    dashboard: DashboardReads = field(init=False, repr=False)
-    overview: OverviewReads = field(init=False, repr=False)
-    backfill: Backfill = field(init=False, repr=False)
-    recovery: Recovery = field(init=False, repr=False)
-    crash_repair: CrashRepair = field(init=False, repr=False)
 
 
 def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
@@ -215,198 +110,3 @@ async def _drain_audits(audit: Audit, adapters: Adapters) -> None:
             except StoreError as error:
                 log.warning("the audit outbox cannot be read: %s", error)
         await asyncio.sleep(AUDIT_DRAIN_SECONDS)
-
-
-def open_adapters(settings: Settings, stack: AsyncExitStack) -> Adapters:
-    """Open what the settings ask for; ``stack`` closes it."""
-    client = stand_in = None
-    if settings.needs_firestore:
-        client = open_client(settings.gcp_project or "", settings.firestore_emulator_host)
-        stack.push_async_callback(close_client, client)
-        if settings.firestore_emulator_host:
-            stand_in = FirestoreStandIn(settings.firestore_emulator_host)
-            stack.push_async_callback(stand_in.close)
-    memory = MemoryDocumentStore()
-    kept = FirestoreDocumentStore(client) if client else None
-    durable: DocumentStore = kept or memory
-    sink = get_backend(settings, client)
-    stack.push_async_callback(sink.close)
-    asked = settings.state_backends.items()
-    state = {name: durable if kind == "firestore" else memory for name, kind in asked}
-    outbox = outbox_beside(sink, kept)
-    return Adapters(state, sink, outbox=outbox, letters=kept, stand_in=stand_in)
-
-
-def outbox_beside(sink: EventSink, kept: DocumentStore | None) -> DocumentStore | None:
-    """The durable store as outbox of a sink that can fail alone: not one in the same database."""
-    description = sink.describe()
-    return None if description.discards or description.backend == "firestore" else kept
-
-
-def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> Services:
-    """Wire the services over the adapters. Opens nothing."""
-    state, clock = adapters.state, adapters.clock
-    tokens = Tokens(settings.auth_jwt_signing.get_secret_value())
-    identity = IdentityService(state["identity"], tokens, clock)
-    noted = NotedMilestones(state["identity"], identity.beginning, clock)
-    privacy = PrivacyService(state["privacy"], noted)
-    delivery = Delivery(
-        adapters.sink,
-        clock,
-        outbox=adapters.outbox,
-        letters=adapters.letters,
-        limits=adapters.limits,
-        observer=metrics.of_sink(adapters.sink.describe().backend),
-    )
-    arrivals = Arrivals(state["analytics_events"], clock, milestones=noted, sink=adapters.sink.describe().tag)
-    pipeline = EventPipeline(privacy, delivery, clock, arrivals)
-    audit = Audit(pipeline, clock)
-    locks = StrategyLockService(state["strategy_lock"], audit, clock, noted)
-    kill_switches = KillSwitchService(state["identity"], locks, clock)
-    budget = BudgetService(state["budget"], kill_switches, clock, noted)
-    kpi = KpiService(state["kpi"], locks, clock, noted)
-    stand_in, shared = adapters.stand_in, adapters.shared_store
-    services = Services(
-        settings=settings,
-        tokens=tokens,
-        identity=identity,
-        privacy=privacy,
-        analytics=AnalyticsService(
-            state["analytics_events"], pipeline, adapters.sink, delivery.waiting, clock
-        ),
-        analytics_configs=AnalyticsConfigService(state["identity"], locks, clock),
-        strategy_locks=locks,
-        firearms=FirearmsService(state["firearms"], audit, clock),
-        kill_switches=kill_switches,
-        budget=budget,
-        kpi=kpi,
-        temperature=TemperatureService(state["identity"], locks, budget, kpi, clock, noted),
-        seo=SeoService(state["seo"], locks, clock),
-        audit=audit,
-        delivery=delivery,
-        arrivals=arrivals,
-        milestones=noted,
-        reconciler=_reconciler(adapters, arrivals, delivery, noted, identity),
-        event_log=EventLog(pipeline, settings.env),
-        metrics=metrics,
-        clocks=ProcessClocks(shared, clock),
-        stand_in=stand_in,
-        state_losses=StateLosses(shared, stand_in, clock) if stand_in else None,
-    )
-    services.dashboard = _dashboard_reads(services, adapters)
-    services.overview = OverviewReads(noted.reads, arrivals.recent, clock)
-    services.recovery = _recovery(services, adapters)
-    services.crash_repair = _crash_repair(services, adapters.sink)
-    services.backfill = Backfill(_evidence(services, adapters), identity, noted)
-    return services
-
-
-def _reconciler(
-    adapters: Adapters,
-    arrivals: Arrivals,
-    delivery: Delivery,
-    noted: NotedMilestones,
-    identity: IdentityService,
-) -> Reconciler:
-    store = adapters.state["analytics_events"]
-
-    async def exists(tenant_id: str) -> bool:
-        return await identity.tenants.get(SYSTEM, tenant_id) is not None
-
-    return Reconciler(
-        store,
-        Comparison(arrivals.hours, acknowledged(store), adapters.sink, delivery),
-        arrivals,
-        noted.reads,
-        exists,
-        adapters.clock,
-        round_seconds=adapters.reconcile_seconds,
-    )
-
-
-def _recovery(services: Services, adapters: Adapters) -> Recovery:
-    """What heals a break: events first, then what belongs beside them."""
-
-    async def count_again(_: Sequence[Envelope]) -> None:
-        services.arrivals.rewrite()
-
-    recovery = Recovery(
-        adapters.sink,
-        services.delivery.recent,
-        services.delivery,
-        services.metrics.of_sink(adapters.sink.describe().backend),
-        adapters.stand_in.generation if adapters.stand_in else None,
-        [services.analytics.raw_records.restore, count_again],
-    )
-
-    async def send_again(scope: Scope, _: Loss) -> None:
-        recovery.found_missing(scope)
-
-    services.reconciler.on_missing = send_again
-    return recovery
-
-
-def _crash_repair(services: Services, sink: EventSink) -> CrashRepair:
-    async def is_complete(scope: Scope) -> bool:
-        found = await services.reconciler.compare(scope)
-        return found.failure is None and not any(hour.suspected for hour in found.hours)
-
-    analytics = services.analytics
-    return CrashRepair(analytics.events, analytics.raw_records, sink, services.delivery.waiting, is_complete)
-
-
-def _evidence(services: Services, adapters: Adapters) -> Evidence:
-    """The records that prove a milestone of a tenant from before milestones were noted."""
-    temperature, kpi = services.temperature, services.kpi
-    proofs: dict[Milestone, Sequence[Reads[Any]]] = {
-        "lock_approved": [services.strategy_locks.locks],
-        "temperature_configured": [temperature.floors, temperature.ceilings, temperature.weights],
-        "kpi_configured": [kpi.definitions, kpi.corridors],
-        "first_usage": [services.budget.events],
-        "preference_set": [services.privacy.preferences],
-    }
-    return Evidence(services.identity.tenants, proofs, adapters.sink)
-
-
-def _more_checks(services: Services, sink: SinkDescription, clock: Clock) -> list[MoreChecks]:
-    checks: list[MoreChecks] = [ClockChecks(lambda: services.clocks.state)]
-    if not sink.discards:
-        checks.append(MissingChecks(services.reconciler.missing, sink.backend, clock))
-    losses = services.state_losses
-    if services.stand_in and losses:
-        checks.append(StateChecks(services.stand_in, lambda: losses.open, clock))
-    return checks
-
-
-def _dashboard_reads(services: Services, adapters: Adapters) -> DashboardReads:
-    sink = adapters.sink.describe()
-    checks = HealthChecks(
-        {name: SharedProbe(store.ping, adapters.clock) for name, store in adapters.stores.items()},
-        SharedProbe(adapters.sink.probe, adapters.clock),
-        sink.backend,
-        sink_discards=sink.discards,
-        more=_more_checks(services, sink, adapters.clock),
-    )
-    return DashboardReads(
-        tenants=services.identity.tenants,
-        snapshots=services.temperature.snapshots,
-        floors=services.temperature.floors,
-        ceilings=services.temperature.ceilings,
-        weights=services.temperature.weights,
-        budget=services.budget.summaries,
-        definitions=services.kpi.definitions,
-        corridors=services.kpi.corridors,
-        locks=services.strategy_locks.locks,
-        licences=services.firearms.licences,
-        analytics=services.analytics.events,
-        analytics_configs=services.analytics_configs.configs,
-        seo_pages=services.seo.pages,
-        preferences=services.privacy.preferences,
-        kill_switches=services.kill_switches.switches,
-        sink=adapters.sink,
-        delivery=services.delivery,
-        reconciliation=services.reconciler,
-        health=checks,
-        readings=SharedReadings(adapters.clock),
-        clock=adapters.clock,
-    )

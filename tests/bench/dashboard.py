@@ -17,13 +17,14 @@ from typing import Any, NamedTuple
 import httpx
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
-from engines.app import Services, create_app
+from engines.app import create_app
 from engines.budget.models import UsageEventBody
 from engines.common.clock import utc_now
 from engines.common.documents import SYSTEM, KeyTaken, StoreUnavailable
 from engines.common.identity import RequestContext
 from engines.config.runtime_config import STATE_SELECTORS
 from engines.identity.models import Tenant
+from engines.services import Services
 from tests.support.app import Login, dashboard, send_pageview, settings, sign_up
 from tests.support.docker import Firestore, firestore
 

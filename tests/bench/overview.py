@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
-from engines.app import Services, create_app
+from engines.app import create_app
 from engines.common.clock import utc_now
 from engines.common.documents import (
     SYSTEM,
@@ -31,6 +31,7 @@ from engines.identity.models import TENANTS, Tenant
 from engines.logging.arrival_days import day_write
 from engines.logging.arrivals import HOURS
 from engines.logging.progress import MILESTONES, PROGRESS, Progress
+from engines.services import Services
 from tests.bench.dashboard import Seeding, in_lanes, timed
 from tests.support.app import SYSTEM_KEY, settings
 from tests.support.docker import Firestore, firestore

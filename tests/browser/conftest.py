@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from engines.app import Adapters
+from engines.adapters import Adapters
 from engines.config.runtime_config import STATE_SELECTORS
 from engines.storage.memory import MemoryDocumentStore
 from tests.support.faults import FaultySink, FaultyStore

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from engines.app import Adapters
+from engines.adapters import Adapters
 from engines.config.runtime_config import STATE_SELECTORS
 from engines.logging.arrivals import Arrivals
 from engines.storage.memory import MemoryDocumentStore

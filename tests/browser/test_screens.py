@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, expect
 
-from engines.app import Adapters
+from engines.adapters import Adapters
 from engines.common.clock import utc_now
 from engines.common.documents import StoreTimeout, StoreUnavailable
 from engines.config.runtime_config import STATE_SELECTORS

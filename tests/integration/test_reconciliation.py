@@ -10,9 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from engines.app import Services, create_app, open_adapters
+from engines.adapters import open_adapters
+from engines.app import create_app
 from engines.common.documents import Scope
 from engines.nexus.backends.sink import ErasableSink
+from engines.services import Services
 from engines.storage.firestore_client import close_client, open_client
 from engines.verification.__main__ import run
 from engines.verification.usage import parser

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from engines.app import Adapters, create_app
+from engines.adapters import Adapters
+from engines.app import create_app
 from engines.config.runtime_config import STATE_SELECTORS, Settings
 from engines.nexus.backends.memory import MemorySink
 from engines.storage.memory import MemoryDocumentStore

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from schemathesis import APIOperation, BaseSchema, Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 
-from engines.app import Adapters, create_app
+from engines.adapters import Adapters
+from engines.app import create_app
 from engines.config.runtime_config import STATE_SELECTORS
 from engines.nexus.backends.memory import MemorySink
 from engines.storage.memory import MemoryDocumentStore

@@ -9,10 +9,12 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from engines.app import Adapters, Services, create_app
+from engines.adapters import Adapters
+from engines.app import create_app
 from engines.config.runtime_config import STATE_SELECTORS, Settings
 from engines.nexus.backends.memory import MemorySink
 from engines.nexus.delivery import Limits
+from engines.services import Services
 from engines.storage.memory import MemoryDocumentStore
 
 SIGNING_SECRET = "test-signing-secret-of-more-than-32-bytes"

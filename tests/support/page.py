@@ -12,7 +12,8 @@ import httpx
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
-from engines.app import Adapters, create_app
+from engines.adapters import Adapters
+from engines.app import create_app
 from engines.config.runtime_config import Settings
 from tests.support.app import Login, settings
 from tests.support.docker import OUTPUT, free_port, wait_until

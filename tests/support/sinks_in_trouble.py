@@ -15,7 +15,7 @@ from google.cloud import bigquery, storage
 from google.cloud.firestore_v1.base_query import FieldFilter
 from obstore.store import S3Store
 
-from engines.app import open_adapters
+from engines.adapters import open_adapters
 from engines.nexus.backends.bigquery_table import columns
 from engines.nexus.backends.sink import Envelope
 from engines.storage.firestore_client import close_client, open_client
