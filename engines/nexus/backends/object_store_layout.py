@@ -1,10 +1,10 @@
-"""How events lie in a bucket: ``{prefix}{tenant}/{env}/{YYYY-MM-DD}/{HH}/{name}.ndjson``.
+"""How events lie in a bucket: ``{prefix}{tenant}/{env}/{YYYY-MM-DD}/{HH}/{newest}-{oldest}-{digest}.ndjson``.
 
 An object holds events of one tenant, env and hour (UTC, of ``ingested_at``), oldest first, one JSON object a
-line. Its name is ``{newest}-{oldest}-{events}-{digest}``. ``newest`` and ``oldest`` are microseconds left
-until the hour ends: so the first name of a listing is the newest object, and the name alone says how new.
-``events`` is how many there are; names of earlier releases do not have it. ``digest`` is that of the event
-ids: the same events make the same name, and a create-only write of them again is refused.
+line. ``newest`` and ``oldest`` are microseconds left until the hour ends: so the first name of a listing is
+the newest object, and the name alone says how new. ``digest`` is that of the event ids: the same events make
+the same name, and a create-only write of them again is refused. It begins with COUNTED and six digits that
+say how many events there are; one of an earlier release does not, and to that release it is any digest.
 """
 
 import hashlib
@@ -28,7 +28,8 @@ also half of what DuckDB takes as one line."""
 
 HOUR = timedelta(hours=1)
 MICROSECOND = timedelta(microseconds=1)
-NAME = re.compile(r"(\d{4}-\d\d-\d\d/\d\d)/(\d{10})-(\d{10})-(?:(\d+)-)?[0-9a-f]{32}\.ndjson\Z")
+NAME = re.compile(r"(\d{4}-\d\d-\d\d/\d\d)/(\d{10})-(\d{10})-([0-9a-f]{32})\.ndjson\Z")
+COUNTED = "00000000"
 LONGEST_SEGMENT = 120
 
 
@@ -111,7 +112,8 @@ def stored(name: str) -> Stored | None:
         return None
     end = datetime.strptime(f"{found[1]} +0000", "%Y-%m-%d/%H %z") + HOUR - MICROSECOND
     newest, oldest = (end - int(left) * MICROSECOND for left in found.group(2, 3))
-    return Stored(name, oldest, newest, int(found[4]) if found[4] else None)
+    events = int(found[4][8:14], 16) if found[4].startswith(COUNTED) else None
+    return Stored(name, oldest, newest, events)
 
 
 def _utc(envelope: Envelope) -> datetime:
@@ -142,8 +144,8 @@ def _chunks(lines: Iterable[Line]) -> Iterator[tuple[Line, ...]]:
 
 def _name(chunk: tuple[Line, ...]) -> str:
     ids = "\n".join(sorted(line.envelope.event_id for line in chunk))
-    digest = hashlib.sha256(ids.encode()).hexdigest()[:32]
-    return f"{_left(chunk[-1]):010}-{_left(chunk[0]):010}-{len(chunk)}-{digest}.ndjson"
+    digest = f"{COUNTED}{len(chunk):06x}{hashlib.sha256(ids.encode()).hexdigest()[:18]}"
+    return f"{_left(chunk[-1]):010}-{_left(chunk[0]):010}-{digest}.ndjson"
 
 
 def _left(line: Line) -> int:
