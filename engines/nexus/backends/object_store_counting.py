@@ -9,6 +9,8 @@ from engines.nexus.backends.object_store_bucket import Bucket
 from engines.nexus.backends.object_store_layout import HOUR, Stored, stored
 from engines.nexus.backends.object_store_records import time_of
 
+PAGE = 10_000
+"""The clouds answer 1,000 names at a time at most; a stand-in that walks the bucket for each page needs few."""
 AT_ONCE = 8
 """Objects opened at once."""
 
@@ -18,7 +20,7 @@ async def count(bucket: Bucket, root: str, start: datetime, end: datetime) -> in
     counted = 0
     unclear: list[str] = []
     for hour in _hours(root, start, end):
-        async for name in bucket.names(hour):
+        async for name in bucket.names(hour, page=PAGE):
             found = stored(name)
             if found is None or found.newest < start or found.oldest >= end:
                 continue
