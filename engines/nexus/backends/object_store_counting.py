@@ -10,7 +10,7 @@ from engines.nexus.backends.object_store_layout import HOUR, Stored, stored
 from engines.nexus.backends.object_store_records import time_of
 
 PAGE = 10_000
-"""The clouds answer 1,000 names at a time at most; a stand-in that walks the bucket for each page needs few."""
+"""The clouds answer 1,000 names at a time at most; a stand-in that walks the bucket for each needs fewer."""
 AT_ONCE = 8
 """Objects opened at once."""
 
