@@ -96,7 +96,7 @@ ensure_bases() {
 }
 
 # emulator_in_use: google or hidane, from the running container; nothing when it doesn't run. The firestore image's
-# entrypoint chooses by the same two files.
+# supervisor chooses by the same two files.
 emulator_in_use() {
   local id
   id=$(docker ps -q --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.service=firestore 2>/dev/null |

@@ -250,7 +250,7 @@ def main() -> None:
     if asked.events <= SMALL or asked.tenants <= FEW:
         parser.error(f"nothing grows: --events must be over {SMALL} and --tenants over {FEW}")
     # The data fills the emulator's heap; it saves an empty project instead, an export would take the CPU.
-    with firestore(_JAVA_OPTIONS="-Xmx4g", GOOGLE_CLOUD_PROJECT="not-saved") as stand_in:
+    with firestore(memory="6g", _JAVA_OPTIONS="-Xmx4g", GOOGLE_CLOUD_PROJECT="not-saved") as stand_in:
         asyncio.run(run(stand_in, asked.events, asked.tenants))
 
 

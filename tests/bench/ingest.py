@@ -154,7 +154,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="length of a round of each way")
     asked = parser.parse_args()
     # The emulator saves an empty project instead of the events: an export would take the CPU.
-    with firestore(_JAVA_OPTIONS="-Xmx2g", GOOGLE_CLOUD_PROJECT="not-saved") as state:
+    with firestore(memory="4g", _JAVA_OPTIONS="-Xmx2g", GOOGLE_CLOUD_PROJECT="not-saved") as state:
         for kind in asked.sink or KINDS:
             asyncio.run(bench(kind, state, asked.seconds))
 

@@ -181,7 +181,7 @@ def main() -> None:
     )
     asked = parser.parse_args()
     # The data fills the emulator's heap; it saves an empty project instead, an export would take the CPU.
-    with firestore(_JAVA_OPTIONS="-Xmx4g", GOOGLE_CLOUD_PROJECT="not-saved") as state:
+    with firestore(memory="6g", _JAVA_OPTIONS="-Xmx4g", GOOGLE_CLOUD_PROJECT="not-saved") as state:
         for kind in asked.sink or KINDS:
             count = asked.firestore_events if kind == "firestore" else asked.events
             asyncio.run(bench(kind, state, count))

@@ -142,7 +142,7 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.tenants <= FEW:
         parser.error(f"nothing grows: --tenants must be over {FEW}")
-    with firestore(_JAVA_OPTIONS="-Xmx2g", GOOGLE_CLOUD_PROJECT="not-saved") as stand_in:
+    with firestore(memory="4g", _JAVA_OPTIONS="-Xmx2g", GOOGLE_CLOUD_PROJECT="not-saved") as stand_in:
         asyncio.run(run(stand_in, asked.tenants))
 
 

@@ -96,13 +96,20 @@ class Firestore:
         wait_until(lambda: answers(f"http://{self.host}/"), 60, f"Firestore on {self.host}")
 
 
+FIRESTORE_IMAGE = f"{TEST_PROJECT}-firestore"
+FIRESTORE_MEMORY = "768m"
+"""As in the stack."""
+
+
 @contextmanager
-def firestore(**variables: str) -> Iterator[Firestore]:
+def firestore(memory: str = FIRESTORE_MEMORY, **variables: str) -> Iterator[Firestore]:
     """Start the kit's own Firestore image with ``variables``; its log is kept under test-output."""
     port = free_port()
-    container = DockerContainer(f"{TEST_PROJECT}-firestore").with_tmpfs_mount("/tmp")
+    container = DockerContainer(FIRESTORE_IMAGE).with_tmpfs_mount("/tmp")
     data = Mount("/data", None, type="volume")
-    container.with_kwargs(read_only=True, mounts=[data], labels={TEST_PROJECT: "1"})
+    container.with_kwargs(
+        read_only=True, init=True, mounts=[data], mem_limit=memory, labels={TEST_PROJECT: "1"}
+    )
     container.with_envs(**variables)
     # The library's own way to bind a port opens it to the network.
     ports: dict[str, Any] = container.ports
