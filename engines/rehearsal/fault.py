@@ -68,8 +68,11 @@ class FaultWatch:
         shown = answer.json()
         sink, events = shown["event_sink"], shown["freshness"]["events"]
         words = f"200, sink {sink['status']}" + (f" ({sink['reason']})" if sink["reason"] else "")
-        well = sink["status"] == "up" and events["status"] != "unknown"
-        return self._tell(f"{words}, events {events['status']}/{events['reason']}", well=well)
+        checks = [check for group in shown["health"]["checks"].values() for check in group]
+        failing = [f", {check['output']}" for check in checks if check["status"] == "fail"]
+        well = sink["status"] == "up" and events["status"] != "unknown" and not failing
+        told = f"{words}, events {events['status']}/{events['reason']}{''.join(failing)}"
+        return self._tell(told, well=well)
 
     def _tell(self, words: str, *, well: bool) -> bool:
         if words != self._said:

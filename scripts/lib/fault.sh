@@ -31,6 +31,7 @@ break_it() {
   case $1 in
     *-down) docker stop -t 60 "$fault_id" >/dev/null ;;
     crash) docker kill "$fault_id" >/dev/null ;;
+    disk-full) docker exec "$fault_id" touch /tmp/rehearse-disk-full ;;
     *-hang) docker pause "$fault_id" >/dev/null ;;
     *-slow)
       make_slow "$fault_id" &
@@ -42,6 +43,7 @@ break_it() {
 revive() {
   docker unpause "$fault_id" || true
   docker start "$fault_id" || true
+  docker exec "$fault_id" rm -f /tmp/rehearse-disk-full || true
 } >/dev/null 2>&1
 
 # heal: whatever state it is in; safe to repeat. Returns when the far end answers its own health check again.

@@ -110,6 +110,20 @@ def test_a_stopped_sink_shows_and_clears_within_ten_seconds(stack: Stack) -> Non
     assert max(float(shown), float(cleared)) <= 10
 
 
+def test_poison_is_refused_and_a_full_disk_shows_and_clears(stack: Stack) -> None:
+    poisoned = rehearse(stack, "fault", "poison")
+    assert poisoned.count(": 422 ") == 8, poisoned
+    full = rehearse(stack, "fault", "disk-full")
+    assert "writes are refused: disk" in full
+
+
+def test_a_crash_shows_and_clears_and_what_it_lost_is_said_until_it_is_acknowledged(stack: Stack) -> None:
+    rehearse(stack, "fault", "crash")
+    acknowledge = ("./scripts/verify", "acknowledge", "--state")
+    assert re.search(r"acknowledged: the state store came back as of .* is gone", stack.run(*acknowledge))
+    assert stack.run(*acknowledge) == "nothing to acknowledge\n"
+
+
 def test_a_removal_takes_every_rehearsal_back_twice_over_and_no_real_tenant(
     stack: Stack, http: httpx.Client, first: dict[str, Any]
 ) -> None:
