@@ -1,5 +1,7 @@
 """One Firestore client for a process, and how its errors read in the terms of the ports."""
 
+import re
+
 import grpc
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
@@ -24,6 +26,9 @@ UNREACHABLE = (
 
 DENIED = (exceptions.PermissionDenied, exceptions.Unauthenticated)
 """The credentials do not allow the call."""
+
+_REFUSED = re.compile(r"(disk|memory|volume): the stand-in[\w ,.:'()]* writes are refused[\w ,.:'()]*\Z")
+"""How the kit's stand-in says that it takes no writes: its own words, never a payload."""
 
 _EMULATOR_CHANNEL = (
     # The SDK's default backs off up to two minutes and keeps a resolved address: a restarted stand-in
@@ -66,6 +71,8 @@ def cause(error: BaseException) -> str:
         return "no answer in time"
     if isinstance(error, exceptions.ServiceUnavailable):
         return "not reachable"
+    if isinstance(error, exceptions.ResourceExhausted) and _REFUSED.match(error.message or ""):
+        return str(error.message)
     if isinstance(error, exceptions.PermissionDenied):
         return "permission denied"
     if isinstance(error, exceptions.Unauthenticated):

@@ -97,7 +97,7 @@ class Firestore:
 
 
 FIRESTORE_IMAGE = f"{TEST_PROJECT}-firestore"
-FIRESTORE_MEMORY = "768m"
+FIRESTORE_MEMORY = "1536m"
 """As in the stack."""
 
 
