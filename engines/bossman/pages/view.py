@@ -37,7 +37,7 @@ CHECK_TITLES = {
     "document-store:restored": "start of the state store",
     "event-sink:responseTime": "event sink",
     "event-sink:missingEvents": "accepted events",
-    "clock:skew": "clocks",
+    "clock:skew": "skew of",
 }
 
 
