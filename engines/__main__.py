@@ -27,7 +27,16 @@ def main(host: str = HOST, port: int = PORT) -> int:
         print(f"refusing to start:\n{error}", file=sys.stderr)  # noqa: T201 - the operator's one message
         return CONFIGURATION_ERROR
     # Our own access line has the ids; the server's other lines go through the same handler as ours.
-    uvicorn.run(app, host=host, port=port, timeout_graceful_shutdown=10, log_config=None, access_log=False)
+    # Forwarded headers are taken by our own rule, see engines.common.front.
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        timeout_graceful_shutdown=10,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+    )
     return 0
 
 

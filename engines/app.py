@@ -18,7 +18,9 @@ from engines.budget import routes as budget_routes
 from engines.common.body_limit import BodyLimit
 from engines.common.documents import StoreError
 from engines.common.errors import install_error_handlers
+from engines.common.front import Front
 from engines.common.request_trace import RequestTrace
+from engines.common.security_headers import SecurityHeaders
 from engines.config.runtime_config import Settings
 from engines.firearms import routes as firearms_routes
 from engines.identity import routes as identity_routes
@@ -94,6 +96,8 @@ def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
 
     app = FastAPI(title="Northstar engines", version=VERSION, lifespan=lifespan)
     app.add_middleware(BodyLimit)
+    app.add_middleware(Front, env=settings.env)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestTrace, observer=metrics)  # the last one added is the outermost
     install_error_handlers(app)
     for routes in ROUTES:

@@ -7,6 +7,7 @@
     ├── NotFound            404 no such record in this tenant and env
     ├── Conflict            409 the record or a lock forbids it
     ├── PayloadTooLarge     413 the body is over the limit
+    ├── Misdirected         421 the Host header names a host that is not answered here
     ├── Unprocessable       422 well-formed, but can never be stored as it is
     └── Unavailable         503 a store or sink does not answer; the same request may succeed later
 
@@ -26,6 +27,7 @@ from fastapi.responses import JSONResponse
 
 from engines.common import tracing
 from engines.common.documents import KeyTaken, StoreError
+from engines.common.security_headers import defaults_for
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +84,12 @@ class PayloadTooLarge(EngineError):
     status = 413
 
 
+class Misdirected(EngineError):
+    """The Host header names a host that is not answered here."""
+
+    status = 421
+
+
 class Unprocessable(EngineError):
     """Well-formed, but can never be stored as it is."""
 
@@ -123,7 +131,8 @@ def install_error_handlers(app: FastAPI) -> None:
         # The server logs the traceback; the caller gets the one shape and nothing of the inside.
         # Nothing inside can tag this answer: it is given outside of every middleware.
         traced = request.headers.get(tracing.HEADER)
-        return render(EngineError("internal error", {tracing.HEADER: traced} if traced else None))
+        headers = defaults_for(request.url.scheme) | ({tracing.HEADER: traced} if traced else {})
+        return render(EngineError("internal error", headers))
 
     @app.exception_handler(RequestValidationError)
     async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -224,7 +224,7 @@ async def run(stand_in: Firestore, events: int, tenants: int) -> None:
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://bench") as client,
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
     ):
         bench = Bench(client, app.state.services, *await sign_in(client))
         await bench.add_tenants(FEW)

@@ -115,7 +115,7 @@ async def run(stand_in: Firestore, tenants: int) -> None:
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://bench", timeout=30) as client,
+        httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=30) as client,
     ):
         services: Services = app.state.services
         await add_tenants(services, range(FEW))

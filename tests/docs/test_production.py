@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from engines.common.front import FRONTS, is_behind_front
 from engines.config.runtime_config import STATE_SELECTORS, variable_names
 from engines.config.secret_files import SECRETS
 from tests.support.app import settings
@@ -97,6 +98,26 @@ def test_the_pod_is_probed_and_stopped_as_the_process_needs(
     assert objects["Service"]["spec"]["type"] == "ClusterIP"
     labels = objects["Deployment"]["spec"]["template"]["metadata"]["labels"]
     assert objects["Service"]["spec"]["selector"] == labels
+
+
+def test_only_the_front_and_the_scraper_reach_the_pod(objects: dict[str, Any]) -> None:
+    policy = objects["NetworkPolicy"]["spec"]
+    assert policy["policyTypes"] == ["Ingress"]
+    assert policy["podSelector"] == objects["Deployment"]["spec"]["selector"]
+    [rule] = policy["ingress"]
+    assert rule["ports"] == [{"port": "http"}]
+    assert all(peer.keys() == {"namespaceSelector"} for peer in rule["from"])
+
+
+def test_the_guide_names_every_network_that_is_believed(
+    container: dict[str, Any],
+) -> None:
+    words = {"127.0.0.0/8": "loopback", "::1/128": "loopback", "169.254.0.0/16": "link-local"}
+    words |= {"fe80::/10": "link-local", "10.0.0.0/8": "RFC 1918"}
+    words |= {"172.16.0.0/12": "RFC 1918", "192.168.0.0/16": "RFC 1918"}
+    assert [one for one in map(str, FRONTS) if words.get(one, one) not in GUIDE] == []
+    [env] = [item["value"] for item in container["env"] if item["name"] == "ENV"]
+    assert is_behind_front(env)
 
 
 def test_the_s3_policy_allows_what_the_sink_calls() -> None:

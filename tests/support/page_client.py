@@ -27,4 +27,4 @@ async def sign_in(
 
 def hold(browser: httpx.AsyncClient, token: str) -> None:
     """Put a token into the browser as the session."""
-    browser.cookies.set("bossman_session", token, domain="engines.local", path="/bossman")
+    browser.cookies.set("bossman_session", token, domain="localhost.local", path="/bossman")

@@ -12,17 +12,12 @@ from starlette.responses import HTMLResponse, Response
 
 from engines.bossman.pages import words
 from engines.common.errors import RETRY_AFTER_SECONDS
+from engines.common.security_headers import ISOLATION, NOT_KEPT
 
-SECURITY_HEADERS = {
+SECURITY_HEADERS = ISOLATION | {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
 }
-NOT_KEPT = {"Cache-Control": "no-store"}
 KEPT = {"Cache-Control": "public, max-age=31536000, immutable"}
 """For files whose address changes with their content."""
 

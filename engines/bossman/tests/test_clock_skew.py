@@ -83,7 +83,7 @@ async def test_the_skew_is_said_in_health_on_the_page_and_as_a_metric(stack: Asy
         verdict = judge(shown, "curl")
         assert (verdict.level, verdict.word) == ("unknown", "Clocks differ")
         assert words in verdict.cause
-        drawn = html("live.html", view=view(shown, None, "http://engines"), tenant_name="", window_days=7)
+        drawn = html("live.html", view=view(shown, None, "http://localhost"), tenant_name="", window_days=7)
         assert "clocks differ, so what it sums" in bytes(drawn.body).decode()
         assert "Strategy locks could not be read" not in bytes(drawn.body).decode()
 

@@ -47,7 +47,7 @@ async def metric(kit: MemoryKit, name: str) -> float:
 
 async def page(kit: MemoryKit, who: Login) -> View:
     shown = await build(kit.services.dashboard, Scope(who.tenant_id, "dev"), "squared", 7)
-    return view(shown, None, "http://engines")
+    return view(shown, None, "http://localhost")
 
 
 async def test_a_stand_in_in_good_order_passes_and_its_save_has_an_age(kept: MemoryKit) -> None:

@@ -42,7 +42,7 @@ async def answer_to(error: Exception) -> httpx.Response:
     async def _route() -> None:
         raise error
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engines") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         return await client.get("/")
 
 

@@ -151,7 +151,7 @@ async def test_an_unexpected_error_has_its_id_and_keeps_its_text_out_of_the_log(
     app = create_app(settings(), kit.adapters())
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://engines") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             acme = await sign_up(client, "acme")
             store.faults["scan strategy_locks"] = ValueError("hunter2")
             answer = await client.get("/strategy-locks", headers=acme.headers() | {"X-Request-Id": "r"})

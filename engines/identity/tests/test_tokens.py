@@ -184,7 +184,7 @@ async def test_over_http_a_bad_token_is_401(kit: MemoryKit, name: str) -> None:
 
 async def test_bytes_outside_ascii_in_the_header_are_401(kit: MemoryKit) -> None:
     request = httpx.Request(
-        "GET", "http://engines/auth/me", headers=[(b"Authorization", "Bearer ü.ü.ü".encode())]
+        "GET", "http://localhost/auth/me", headers=[(b"Authorization", "Bearer ü.ü.ü".encode())]
     )
     answer = await kit.client.send(request)
     assert (answer.status_code, answer.json()) == (401, {"detail": "invalid token: malformed token"})

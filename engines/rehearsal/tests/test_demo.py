@@ -29,7 +29,7 @@ def client_of(kit: MemoryKit) -> httpx.Client:
         got = asyncio.run_coroutine_threadsafe(kit.client.send(copied), loop).result(timeout=30)
         return httpx.Response(got.status_code, headers=got.headers, content=got.content, request=request)
 
-    return httpx.Client(transport=httpx.MockTransport(answer), base_url="http://engines")
+    return httpx.Client(transport=httpx.MockTransport(answer), base_url="http://localhost")
 
 
 async def ensure(kit: MemoryKit, password: str = PASSWORD) -> str:

@@ -137,7 +137,7 @@ async def test_a_stack_that_is_wrong_breaks_the_right_claims(
     broken: set[str],
 ) -> None:
     monkeypatch.setattr("engines.rehearsal.onboard.LIMIT_SECONDS", 1.0)
-    wrong = httpx.AsyncClient(transport=Tampering(kit, path, status, values), base_url="http://engines")
+    wrong = httpx.AsyncClient(transport=Tampering(kit, path, status, values), base_url="http://localhost")
     walk = rehearsal(kit)
     walk.http = wrong
     receipt = await walk.carry_out()
@@ -200,7 +200,7 @@ async def test_without_a_store_there_is_no_tenant_and_no_receipt() -> None:
 async def test_a_walk_that_ends_early_leaves_the_rest_unproven_with_the_reason(kit: MemoryKit) -> None:
     walk = rehearsal(kit)
     walk.http = httpx.AsyncClient(
-        transport=Tampering(kit, "/strategy-locks", 200, {"id": None}), base_url="http://engines"
+        transport=Tampering(kit, "/strategy-locks", 200, {"id": None}), base_url="http://localhost"
     )
     receipt = await walk.carry_out()
     assert claim(receipt, claims.OWNER).verdict == "held"
@@ -212,7 +212,7 @@ async def test_an_older_bossman_leaves_unproven_what_it_does_not_answer(kit: Mem
     walk = rehearsal(kit)
     walk.http = httpx.AsyncClient(
         transport=Tampering(kit, "/bossman/tenant-dashboard", 200, {"event_sink": {}}),
-        base_url="http://engines",
+        base_url="http://localhost",
     )
     receipt = await walk.carry_out()
     assert "another shape than that of this version" in claim(receipt, claims.SINK_UP).seen

@@ -122,7 +122,7 @@ async def test_a_tenant_that_is_gone_is_nothing_to_remove(kit: MemoryKit) -> Non
 
 async def test_what_was_made_at_another_stack_is_not_called_removed(kit: MemoryKit) -> None:
     receipt = await rehearsal(kit, inside=None).carry_out()
-    with pytest.raises(NotCarriedOut, match="was made at http://engines, another stack: remove it there"):
+    with pytest.raises(NotCarriedOut, match="was made at http://localhost, another stack: remove it there"):
         await asked_for(kit, receipt.run, receipt)
 
 

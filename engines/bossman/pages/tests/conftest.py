@@ -12,5 +12,5 @@ from tests.support.app import Login, MemoryKit
 async def browser(kit: MemoryKit, acme: Login) -> AsyncIterator[httpx.AsyncClient]:
     """A client with cookies of its own that follows no redirect."""
     transport = kit.client._transport
-    async with httpx.AsyncClient(transport=transport, base_url="http://engines") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client

@@ -44,7 +44,7 @@ class Markup(HTMLParser):
 async def browser(kit: MemoryKit, acme: Login) -> AsyncIterator[httpx.AsyncClient]:
     """A client with cookies of its own that follows no redirect."""
     async with httpx.AsyncClient(
-        transport=kit.client._transport, base_url="http://engines", headers=HTML
+        transport=kit.client._transport, base_url="http://localhost", headers=HTML
     ) as client:
         yield client
 

@@ -27,7 +27,7 @@ async def test_signing_in_keeps_the_token_out_of_reach_of_scripts_and_other_site
 
 
 async def test_over_https_the_cookies_are_secure(kit: MemoryKit, acme: Login) -> None:
-    async with httpx.AsyncClient(transport=kit.client._transport, base_url="https://engines") as browser:
+    async with httpx.AsyncClient(transport=kit.client._transport, base_url="https://localhost") as browser:
         answer = await sign_in(browser, acme)
         assert answer.status_code == 303
         assert all("Secure" in cookie for cookie in answer.headers.get_list("set-cookie"))
@@ -76,7 +76,7 @@ async def test_a_wrong_password_shows_the_form_again_and_starts_nothing(
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "http://evil.example"},
-        {"Origin": "http://engines.evil.example", "Sec-Fetch-Site": "same-origin"},
+        {"Origin": "http://localhost.evil.example", "Sec-Fetch-Site": "same-origin"},
     ],
     ids=str,
 )

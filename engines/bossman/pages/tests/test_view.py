@@ -25,7 +25,7 @@ async def shown(kit: MemoryKit, who: Login, surface: str = "squared") -> Dashboa
 
 
 async def seen(kit: MemoryKit, who: Login) -> View:
-    return view(await shown(kit, who), None, "http://engines")
+    return view(await shown(kit, who), None, "http://localhost")
 
 
 def rendered(found: View) -> str:
@@ -48,7 +48,7 @@ async def test_a_new_tenant_waits_and_is_told_how_to_send_its_first_event(
     verdict = (await seen(kit, acme)).verdict
     assert (verdict.level, verdict.word) == ("never", "Waiting")
     assert verdict.command is not None
-    assert verdict.command.startswith("curl -fsS http://engines/analytics/events/pageview ")
+    assert verdict.command.startswith("curl -fsS http://localhost/analytics/events/pageview ")
     assert acme.tenant_id in verdict.command
 
 
@@ -119,7 +119,7 @@ async def test_an_indicator_that_counts_dead_letters_is_shown(kit: MemoryKit, ac
     await send_pageview(kit.client, acme)
     dashboard = await shown(kit, acme)
     sink = dashboard.event_sink.model_copy(update={"dead_letters": 3})
-    found = view(dashboard.model_copy(update={"event_sink": sink}), None, "http://engines")
+    found = view(dashboard.model_copy(update={"event_sink": sink}), None, "http://localhost")
     assert (found.dead_letters, found.verdict.word) == (3, "Losing some")
     assert "<dt>Not storable</dt><dd><strong>3</strong> events</dd>" in rendered(found)
 
@@ -128,7 +128,7 @@ async def test_a_long_list_is_cut_and_says_so(kit: MemoryKit, acme: Login) -> No
     dashboard = await shown(kit, acme)
     own: dict[str, Any] = {"tenant_id": acme.tenant_id, "env": "dev", "opt_out": True}
     many = [TrainingPreference(user_id=f"u{number}", **own) for number in range(25)]
-    found = view(dashboard.model_copy(update={"training_prefs": many}), None, "http://engines")
+    found = view(dashboard.model_copy(update={"training_prefs": many}), None, "http://localhost")
     assert (len(found.preferences.rows), found.preferences.rows[0].user_id) == (MOST_ROWS, "u24")
     assert "10 of 25 preferences" in rendered(found)
 
@@ -151,7 +151,7 @@ async def test_hostile_text_is_shown_as_text(kit: MemoryKit, acme: Login) -> Non
     for method, path, body in sent:
         answer = await kit.client.request(method, path, json=body, headers=acme.headers())
         assert answer.status_code == 200, (path, answer.text[:300])
-    page = rendered(view(await shown(kit, acme, HOSTILE), None, "http://engines"))
+    page = rendered(view(await shown(kit, acme, HOSTILE), None, "http://localhost"))
     assert "<script" not in page.lower()
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "49" not in page.split("{{7*7}}")[0][-20:]
@@ -162,7 +162,7 @@ async def test_hostile_text_is_shown_as_text(kit: MemoryKit, acme: Login) -> Non
 async def test_counts_that_cannot_be_read_are_said(kit: MemoryKit, acme: Login) -> None:
     assert "The counts could not be read" in rendered(await seen(kit, acme))
     day = await kit.services.arrivals.reads.last_day(Scope(acme.tenant_id, "dev"))
-    page = rendered(view(await shown(kit, acme), day, "http://engines"))
+    page = rendered(view(await shown(kit, acme), day, "http://localhost"))
     assert page.count("<strong>no event</strong> was accepted") == 2
 
 
