@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from engines.adapters import Adapters
@@ -14,18 +15,20 @@ from engines.bossman.metrics import Metrics
 from engines.bossman.missing_checks import MissingChecks
 from engines.bossman.onboarding import OverviewReads
 from engines.bossman.onboarding_backfill import Backfill, Evidence
+from engines.bossman.pages.session import PageSessions
 from engines.bossman.readings import SharedReadings
 from engines.bossman.sections import DashboardReads
 from engines.bossman.state_checks import StateChecks
 from engines.budget.service import BudgetService
 from engines.common.clock import Clock
 from engines.common.collection import Reads
-from engines.common.documents import SYSTEM, Scope
+from engines.common.documents import SYSTEM, DocumentStore, Scope
 from engines.common.process_clocks import ProcessClocks
 from engines.common.stand_in import StandInReads
 from engines.config.runtime_config import Settings
 from engines.firearms.service import FirearmsService
 from engines.identity.service import IdentityService
+from engines.identity.sessions import Sessions, cookie_suffix
 from engines.identity.tokens import Tokens
 from engines.kill_switch.service import KillSwitchService
 from engines.kpi.service import KpiService
@@ -56,6 +59,7 @@ class Services:
     settings: Settings
     tokens: Tokens
     identity: IdentityService
+    page_sessions: PageSessions
     privacy: PrivacyService
     analytics: AnalyticsService
     analytics_configs: AnalyticsConfigService
@@ -110,6 +114,7 @@ def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> 
         settings=settings,
         tokens=tokens,
         identity=identity,
+        page_sessions=_page_sessions(settings, state["identity"], clock),
         privacy=privacy,
         analytics=AnalyticsService(
             state["analytics_events"], pipeline, adapters.sink, delivery.waiting, clock
@@ -139,6 +144,16 @@ def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> 
     services.crash_repair = _crash_repair(services, adapters.sink)
     services.backfill = Backfill(_evidence(services, adapters), identity, noted)
     return services
+
+
+def _page_sessions(settings: Settings, store: DocumentStore, clock: Clock) -> PageSessions:
+    """A member's session is a day's work. Operators' end with their key, which signs them."""
+    signing, key = settings.auth_jwt_signing, settings.system_bootstrap_key
+    return PageSessions(
+        members=Sessions(store, signing, "page", timedelta(hours=12), clock),
+        operators=Sessions(store, key, "onboarding", timedelta(hours=8), clock),
+        suffix=cookie_suffix(signing),
+    )
 
 
 def _reconciler(

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from engines.bossman.onboarding import Asked, OverviewReads, overview
 from engines.bossman.onboarding_backfill import Backfill
 from engines.bossman.onboarding_models import Overview
-from engines.bossman.pages import operator, session
+from engines.bossman.pages import session
 from engines.bossman.pages.answers import base_of, html, redirect
 from engines.common.documents import StoreError
 from engines.common.errors import EngineError, Forbidden, Unprocessable
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["bossman"])
 
-PATH = operator.PATH
+PATH = session.OPERATOR_PATH
 SIGN_IN, SIGN_OUT = f"{PATH}/sign-in", f"{PATH}/sign-out"
 PATIENCE_SECONDS = 1.0
 """How long a look waits for tenants that are listed for the first time."""
@@ -93,9 +93,8 @@ async def _overview(request: Request, asked: Asked) -> Overview:
 
 
 async def _page(request: Request, asked: dict[str, str]) -> Response:
-    key = _key(request)
-    if not operator.is_signed_in(request, key, _now(request)):
-        had_session = operator.COOKIE in request.cookies
+    if not await session.is_operator(request):
+        had_session = session.operator(request).is_held(request)
         return _form(request, 401, "Your session has ended. Give the key again." if had_session else None)
     found = await _overview(request, _checked(asked))
     here = {name: value for name, value in asked.items() if value and name != "cursor"}
@@ -122,25 +121,24 @@ async def sign_in(request: Request) -> Response:
 
     async def answer() -> Response:
         fields = await session.own_form(request)
-        key = _key(request)
         try:
-            check_system_key(key, fields.get("key", ""))
+            check_system_key(_key(request), fields.get("key", ""))
         except Forbidden:
             return _form(request, 403, "This is not the key.")
         response = redirect(PATH)
-        operator.start(response, request, key or SecretStr(""), _now(request))
+        session.operator(request).start(response, request, {})
         return response
 
     return await _answered(request, answer(), SIGN_IN)
 
 
 async def sign_out(request: Request) -> Response:
-    """End the session in this browser."""
+    """End the session, in this browser and on the server."""
 
     async def answer() -> Response:
         await session.own_form(request)
         response = redirect(PATH)
-        operator.end(response, request)
+        await session.operator(request).end(response, request)
         return response
 
     return await _answered(request, answer(), SIGN_OUT)
@@ -178,10 +176,6 @@ async def _answered(request: Request, answer: Any, path: str = PATH) -> Response
 def _key(request: Request) -> SecretStr | None:
     key: SecretStr | None = request.app.state.services.settings.system_bootstrap_key
     return key
-
-
-def _now(request: Request) -> Any:
-    return request.app.state.services.overview.clock()
 
 
 router.add_route(SIGN_IN, sign_in, methods=["POST"], include_in_schema=False)

@@ -14,6 +14,7 @@ import pytest
 from engines.common.documents import Address, Document, Scalar, Scope, Span, collection_path, scope_fields
 from engines.storage.memory import MemoryDocumentStore
 from tests.support.app import SYSTEM_KEY, Login, MemoryKit, MovableClock, running, sign_up
+from tests.support.page_client import HOME, form_of, hold
 from tests.support.routes import WITH_TENANT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,8 +80,10 @@ async def queries() -> set[Query]:
 
 async def open_the_pages(kit: MemoryKit, login: Login) -> None:
     """What is served to people and operators asks the store too."""
-    kit.client.cookies.set("bossman_session", login.token)
+    hold(kit.client, login.token)
     assert (await kit.client.get("/bossman/?env=dev")).status_code == 200
+    form = {"form_token": await form_of(kit.client, HOME)}
+    assert (await kit.client.post(f"{HOME}sign-out", data=form)).status_code == 303
     key = {"X-System-Key": SYSTEM_KEY}
     for query in ({}, {"env": "dev"}, {"state": "incomplete"}, {"env": "dev", "state": "complete"}):
         answer = await kit.client.get("/bossman/onboarding", params=query, headers=key)

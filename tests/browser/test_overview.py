@@ -17,6 +17,7 @@ from tests.support.app import SYSTEM_KEY
 from tests.support.faults import FaultySink, FaultyStore
 from tests.support.filler import Filler, busy_day
 from tests.support.page import Server, Tab, serving_page, sign_up, tab
+from tests.support.page_client import OPERATOR
 
 PATH = "/bossman/onboarding"
 HOSTILE = ("<script>document.title='owned'</script>", '"><img src=x onerror="document.title=\'owned\'">')
@@ -109,7 +110,7 @@ def test_a_wrong_key_is_said_and_signing_out_ends_it(chromium: Browser, server: 
         expect(seen.page.get_by_role("alert")).to_contain_text("This is not the key.")
         give_key(seen)
         assert acme.tenant_id in seen.page.content()
-        [cookie] = [one for one in seen.context.cookies() if one["name"] == "bossman_operator"]
+        [cookie] = [one for one in seen.context.cookies() if one["name"] == OPERATOR]
         assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", PATH)
         seen.page.get_by_role("button", name="Sign out").click()
         expect(seen.page.get_by_label("Operator key")).to_be_visible()

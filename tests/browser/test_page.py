@@ -2,17 +2,17 @@
 
 from urllib.parse import urlsplit
 
-import jwt
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from engines.common.documents import StoreUnavailable
 from engines.nexus.backends.sink import SinkRetryable
-from tests.support.app import SIGNING_SECRET
+from tests.support.app import MovableClock
 from tests.support.faults import FaultySink, FaultyStore
 from tests.support.filler import Filler
 from tests.support.page import Server, Tab, password_of, sign_up, tab
+from tests.support.page_client import session_cookie
 
 REFUSED = SinkRetryable("memory/events", "connection refused", "unreachable")
 NOTICE_SECONDS = 10
@@ -146,10 +146,9 @@ def test_the_end_of_the_session_shows_and_leads_to_the_form(chromium: Browser, s
     acme = sign_up(server, "acme")
     with tab(chromium, server) as seen:
         seen.sign_in(acme, password_of("acme")).until("Waiting:", 5)
-        claims = {"sub": acme.user_id, "tenant_ids": [acme.tenant_id], "exp": 1}
-        token = jwt.encode(claims, SIGNING_SECRET, algorithm="HS256")
+        name, expired = session_cookie(acme.token, MovableClock())
         where = {"domain": "127.0.0.1", "path": "/bossman"}
-        seen.context.add_cookies([{"name": "bossman_session", "value": token, **where}])  # type: ignore[typeddict-item]
+        seen.context.add_cookies([{"name": name, "value": expired, **where}])  # type: ignore[typeddict-item]
         seen.until("your session has ended", NOTICE_SECONDS)
         assert violations(seen) == []
         seen.page.locator("#notice").get_by_role("link", name="Sign in again").click()

@@ -22,6 +22,7 @@ from tests.support.app import NEVER, Login, MovableClock, dashboard, send_pagevi
 from tests.support.bigquery import PROJECT
 from tests.support.docker import Firestore
 from tests.support.far_ends import FarEnd, far_end
+from tests.support.page_client import hold
 
 SENT = 81
 SHOWN_WITHIN = timedelta(minutes=10)
@@ -124,7 +125,7 @@ async def test_what_is_deleted_shows_everywhere_until_it_is_acknowledged(
             print(f"{end.kind}: {gone} events missing, shown after {took.total_seconds():.0f} s")  # noqa: T201
         assert (seen["missing"]["events"], seen["status"]) == (gone, "degraded")
         assert seen["reason"].startswith(f"acknowledged but missing: {gone}, between ")
-        running.client.cookies.set("bossman_session", login.token)
+        hold(running.client, login.token, clock)
         page = (await running.client.get(f"/bossman/?tenant_id={login.tenant_id}&env=dev")).text
         assert f"acknowledged but missing: {gone}, between " in page
         assert f"./scripts/verify acknowledge --tenant {login.tenant_id} --env dev" in page

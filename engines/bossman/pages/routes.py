@@ -18,7 +18,7 @@ from engines.bossman.pages.answers import base_of, html, redirect, static
 from engines.bossman.pages.view import view
 from engines.bossman.routes import DEFAULT_SURFACE
 from engines.bossman.sections import DashboardReads
-from engines.common.dependencies import require_role
+from engines.common.dependencies import TokenVerifier, require_role
 from engines.common.documents import SYSTEM, Scope, StoreError
 from engines.common.errors import EngineError, Forbidden, NotFound, Unauthorized, Unprocessable
 from engines.common.identity import ENVS, AuthContext, RequestContext, resolve
@@ -104,16 +104,17 @@ async def sign_in(request: Request) -> Response:
     except Unauthorized:
         words = "This e-mail address and password do not belong together."
         return _sign_in(request, choice, 401, words, email)
+    tokens: TokenVerifier = request.app.state.services.tokens
     response = redirect(choice.path())
-    session.start(response, request, answer.access_token)
+    session.start(response, request, tokens.verify(answer.access_token))
     return response
 
 
 async def sign_out(request: Request) -> Response:
-    """End the session. Nothing else: the token itself stays valid for whoever holds it."""
+    """End the session, in this browser and on the server."""
     await session.own_form(request)
     response = redirect(SIGN_IN)
-    session.end(response, request)
+    await session.member(request).end(response, request)
     return response
 
 
@@ -126,7 +127,7 @@ async def static_file(request: Request) -> Response:
 
 
 async def _page(request: Request, template: str) -> Response:
-    auth = session.auth_of(request)
+    auth = await session.auth_of(request)
     if not auth.tenant_ids:
         raise Forbidden("this account belongs to no tenant")
     choice = Choice.of(request.query_params)
@@ -225,13 +226,14 @@ def _answering_html(path: str, handlers: Mapping[str, Handler]) -> Handler:
 
 
 def _not_signed_in(request: Request) -> Response:
-    had_session = session.SESSION_COOKIE in request.cookies
+    cookie = session.member(request)
+    had_session = cookie.is_held(request)
     if request.url.path.endswith("/fragment"):
         return _problem(request, 401, "the session has ended")
     words = "Your session has ended. Sign in again to go on." if had_session else None
     response = _sign_in(request, Choice.of(request.query_params), 401, words)
     if had_session:
-        session.end(response, request)
+        cookie.forget(response, request)
     return response
 
 

@@ -1,87 +1,165 @@
-"""The browser's session: a cookie that holds the access token, and forms that only our own page can send.
+"""The cookies of the pages: sessions, and the secret of forms that only our own page can send.
 
-The cookie is read by the page's routes alone, so the JSON API has nothing that a foreign page could ride on.
+They are read by the pages' routes alone, so the JSON API has nothing that a foreign page could ride on.
 """
 
 import hmac
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from engines.common.dependencies import TokenVerifier
 from engines.common.errors import BadRequest, Forbidden, PayloadTooLarge, Unauthorized
+from engines.common.front import is_loopback
 from engines.common.identity import AuthContext
 
-SESSION_COOKIE = "bossman_session"
-FORM_COOKIE = "bossman_form"
 FORM_FIELD = "form_token"
 PATH = "/bossman"
-SESSION_SECONDS = 12 * 3600
-"""A day's work; the token itself may live shorter."""
+OPERATOR_PATH = "/bossman/onboarding"
 
 PIECE_CHARS = 3_500
-"""Browsers drop a cookie of more than 4 KB; a token that names many tenants is longer."""
+"""Browsers drop a cookie of more than 4 KB; a session that names many tenants is longer."""
 
 MOST_PIECES = 8
 MAX_FORM_BYTES = 8_192
 MAX_FIELDS = 12
 
 
-def auth_of(request: Request) -> AuthContext:
-    """Who is signed in. Raises Unauthorized: no cookie, or a token that is not accepted."""
-    token = "".join(request.cookies.get(name, "") for name in _names(MOST_PIECES))
-    if not token:
+class Sessions(Protocol):
+    """Sessions of one kind, as far as the pages need them."""
+
+    lasts: timedelta
+
+    def begin(self, data: Mapping[str, Any]) -> str:
+        """A new session that holds ``data``, as text for a cookie. Raises Unauthorized when closed."""
+        ...
+
+    async def read(self, session: str) -> dict[str, Any]:
+        """What the session holds. Raises Unauthorized for one that is none, expired or ended; StoreError."""
+        ...
+
+    async def end(self, session: str) -> None:
+        """End the session everywhere. Nothing for one that is none or has ended. Raises StoreError."""
+        ...
+
+
+@dataclass(frozen=True)
+class PageSessions:
+    """What the pages sign in to: members, operators, and how the cookies of this stack are told apart."""
+
+    members: Sessions
+    operators: Sessions
+    suffix: str
+
+
+@dataclass(frozen=True)
+class Cookie:
+    """A session's cookie in one browser, in as many pieces as it needs."""
+
+    sessions: Sessions
+    name: str
+    path: str
+    same_site: Literal["lax", "strict"]
+
+    def is_held(self, request: Request) -> bool:
+        """Whether the browser sent one, good or bad."""
+        return self.name in request.cookies
+
+    async def read(self, request: Request) -> dict[str, Any]:
+        """What the session holds. Raises Unauthorized for none, or one that does not count; StoreError."""
+        return await self.sessions.read(self._held(request))
+
+    def start(self, response: Response, request: Request, data: Mapping[str, Any]) -> None:
+        """Begin a session. Raises Forbidden for data that is too long for cookies."""
+        session = self.sessions.begin(data)
+        pieces = [session[at : at + PIECE_CHARS] for at in range(0, len(session), PIECE_CHARS)]
+        if len(pieces) > MOST_PIECES:
+            raise Forbidden("this account belongs to too many tenants for a browser: use the JSON API")
+        self.forget(response, request, after=len(pieces))
+        for name, piece in zip(self._names()[: len(pieces)], pieces, strict=True):
+            age = int(self.sessions.lasts.total_seconds())
+            response.set_cookie(name, piece, max_age=age, **self._kept(request))
+
+    async def end(self, response: Response, request: Request) -> None:
+        """End the session on the server, and take it out of the browser. Raises StoreError."""
+        await self.sessions.end(self._held(request))
+        self.forget(response, request)
+
+    def forget(self, response: Response, request: Request, after: int = 0) -> None:
+        """Take the session out of the browser, or what lies ``after`` so many pieces."""
+        for name in self._names()[after:]:
+            if name in request.cookies:
+                response.delete_cookie(name, **self._kept(request))
+
+    def _held(self, request: Request) -> str:
+        return "".join(request.cookies.get(name, "") for name in self._names())
+
+    def _names(self) -> list[str]:
+        return [self.name, *(f"{self.name}_{number}" for number in range(1, MOST_PIECES))]
+
+    def _kept(self, request: Request) -> dict[str, Any]:
+        how = {"path": self.path, "httponly": True, "samesite": self.same_site}
+        return how | {"secure": is_secure(request)}
+
+
+def member(request: Request) -> Cookie:
+    """The session of who signs in to a tenant. Lax, so that a link in a message opens the page."""
+    pages = _pages(request)
+    return Cookie(pages.members, f"bossman_session_{pages.suffix}", PATH, "lax")
+
+
+def operator(request: Request) -> Cookie:
+    """The session of who has the operators' key. Strict: no request that another site causes carries it."""
+    pages = _pages(request)
+    return Cookie(pages.operators, f"bossman_operator_{pages.suffix}", OPERATOR_PATH, "strict")
+
+
+async def auth_of(request: Request) -> AuthContext:
+    """Who is signed in. Raises Unauthorized for nobody; StoreError."""
+    cookie = member(request)
+    if not cookie.is_held(request):
         raise Unauthorized("not signed in")
-    verifier: TokenVerifier = request.app.state.services.tokens
-    return verifier.verify(token)
+    return AuthContext.model_validate(await cookie.read(request))
 
 
-def start(response: Response, request: Request, token: str) -> None:
-    """Keep the token in the browser. Lax, so that a link in a message opens the page.
-
-    Raises Forbidden for a token that is too long for cookies.
-    """
-    pieces = [token[at : at + PIECE_CHARS] for at in range(0, len(token), PIECE_CHARS)]
-    if len(pieces) > MOST_PIECES:
-        raise Forbidden("this account belongs to too many tenants for a browser: use the JSON API")
-    end(response, request, after=len(pieces))
-    for name, piece in zip(_names(len(pieces)), pieces, strict=True):
-        response.set_cookie(
-            name,
-            piece,
-            max_age=SESSION_SECONDS,
-            path=PATH,
-            secure=_is_https(request),
-            httponly=True,
-            samesite="lax",
-        )
+def start(response: Response, request: Request, auth: AuthContext) -> None:
+    """Keep who signed in, as the token said it. Raises Forbidden for more tenants than cookies hold."""
+    member(request).start(response, request, auth.model_dump(exclude={"claims", "provider"}))
 
 
-def end(response: Response, request: Request, after: int = 0) -> None:
-    """Take the token out of the browser, or what lies ``after`` so many pieces."""
-    for name in _names(MOST_PIECES)[after:]:
-        if name in request.cookies:
-            response.delete_cookie(name, path=PATH, secure=_is_https(request), httponly=True, samesite="lax")
+async def is_operator(request: Request) -> bool:
+    """Whether the session was begun with the present key and has not ended. Raises StoreError."""
+    try:
+        await operator(request).read(request)
+    except Unauthorized:
+        return False
+    return True
 
 
-def _names(pieces: int) -> list[str]:
-    return [SESSION_COOKIE, *(f"{SESSION_COOKIE}_{number}" for number in range(1, MOST_PIECES))][:pieces]
+def is_secure(request: Request) -> bool:
+    """Whether a cookie must never leave over plain HTTP: always, but on the machine itself."""
+    return request.url.scheme == "https" or not is_loopback(request.headers.get("host", ""))
+
+
+def _form_cookie(request: Request) -> str:
+    return f"bossman_form_{_pages(request).suffix}"
 
 
 def form_token(request: Request) -> str:
     """The secret that a form must repeat: the browser's own, or a new one."""
-    known = request.cookies.get(FORM_COOKIE, "")
+    known = request.cookies.get(_form_cookie(request), "")
     return known if len(known) == 43 and known.isascii() else secrets.token_urlsafe(32)
 
 
 def keep_form_token(response: Response, request: Request, token: str) -> None:
     """Give the browser the secret; Strict, so that no foreign page's request carries it."""
-    response.set_cookie(
-        FORM_COOKIE, token, path=PATH, secure=_is_https(request), httponly=True, samesite="strict"
-    )
+    name, secure = _form_cookie(request), is_secure(request)
+    response.set_cookie(name, token, path=PATH, secure=secure, httponly=True, samesite="strict")
 
 
 async def own_form(request: Request) -> Mapping[str, str]:
@@ -91,10 +169,15 @@ async def own_form(request: Request) -> Mapping[str, str]:
     """
     _check_origin(request)
     fields = await _fields(request)
-    expected, given = request.cookies.get(FORM_COOKIE, ""), fields.get(FORM_FIELD, "")
+    expected, given = request.cookies.get(_form_cookie(request), ""), fields.get(FORM_FIELD, "")
     if not expected or not hmac.compare_digest(expected.encode(), given.encode()):
         raise Forbidden("the form was not sent by this page, or cookies are switched off: load it again")
     return fields
+
+
+def _pages(request: Request) -> PageSessions:
+    pages: PageSessions = request.app.state.services.page_sessions
+    return pages
 
 
 def _check_origin(request: Request) -> None:
@@ -118,7 +201,3 @@ async def _fields(request: Request) -> dict[str, str]:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS))
     except ValueError:
         raise BadRequest("the form cannot be read") from None
-
-
-def _is_https(request: Request) -> bool:
-    return request.url.scheme == "https"

@@ -10,6 +10,7 @@ from engines.nexus.backends.sink import SinkRetryable
 from engines.storage.memory import MemoryDocumentStore
 from tests.support.app import Login, MemoryKit, dashboard, running, send_pageview, sign_up
 from tests.support.faults import FaultySink, FaultyStore
+from tests.support.page_client import hold
 
 
 async def lossy(kit: MemoryKit, lost: int) -> Login:
@@ -58,7 +59,7 @@ async def test_a_loss_shows_everywhere_and_names_no_tenant_in_public(parts: Memo
         assert sink["missing"] == {"events": 3, "since": since, "until": until}
         words = "acknowledged but missing: 3, between 2026-01-15 12:00 and 13:00 UTC"
         assert (sink["status"], sink["reason"], sink["not_compared"]) == ("degraded", words, None)
-        kit.client.cookies.set("bossman_session", acme.token)
+        hold(kit.client, acme.token, parts.clock)
         page = (await kit.client.get("/bossman/?env=dev")).text
         assert f"<strong>Events missing:</strong> {words}." in page
         assert f"./scripts/verify events --tenant {acme.tenant_id} --env dev" in page

@@ -1,23 +1,20 @@
 """Sessions of the page, and forms that only it can send."""
 
-from typing import Any
-
 import httpx
-import jwt
 import pytest
 
 from engines.common.documents import SYSTEM
 from engines.identity.models import TenantMembership
-from tests.support.app import SIGNING_SECRET, Login, MemoryKit
-from tests.support.page_client import HOME, form_of, hold, sign_in
+from tests.support.app import Login, MemoryKit, running
+from tests.support.page_client import FORM, HOME, SESSION, form_of, hold, hold_text, sign_in
 
 
-async def test_signing_in_keeps_the_token_out_of_reach_of_scripts_and_other_sites(
+async def test_signing_in_keeps_the_session_out_of_reach_of_scripts_and_other_sites(
     browser: httpx.AsyncClient, acme: Login
 ) -> None:
     answer = await sign_in(browser, acme)
     assert (answer.status_code, answer.headers["location"]) == (303, HOME)
-    [cookie] = [c for c in answer.headers.get_list("set-cookie") if c.startswith("bossman_session=")]
+    [cookie] = [c for c in answer.headers.get_list("set-cookie") if c.startswith(f"{SESSION}=")]
     parts = cookie.lower().split("; ")
     assert {"httponly", "samesite=lax", "path=/bossman", "max-age=43200"} <= set(parts)
     assert "secure" not in parts
@@ -26,11 +23,18 @@ async def test_signing_in_keeps_the_token_out_of_reach_of_scripts_and_other_site
     assert ">acme <small>dev" in page.text
 
 
-async def test_over_https_the_cookies_are_secure(kit: MemoryKit, acme: Login) -> None:
-    async with httpx.AsyncClient(transport=kit.client._transport, base_url="https://localhost") as browser:
-        answer = await sign_in(browser, acme)
+@pytest.mark.parametrize("base", ["https://localhost", "http://bossman:8000"])
+async def test_cookies_stay_on_tls_but_for_the_machine_itself(kit: MemoryKit, acme: Login, base: str) -> None:
+    async with httpx.AsyncClient(transport=kit.client._transport, base_url=base) as browser:
+        answer = await browser.get(f"{HOME}sign-in")
+        found = FORM.search(answer.text)
+        assert found
+        form = {"form_token": found[1], "email": acme.email, "password": "password of acme"}
+        held = {"Cookie": answer.headers["set-cookie"].split(";")[0]}
+        answer = await browser.post(f"{HOME}sign-in", data=form, headers=held)
         assert answer.status_code == 303
-        assert all("Secure" in cookie for cookie in answer.headers.get_list("set-cookie"))
+        cookies = answer.headers.get_list("set-cookie")
+        assert [("Secure" in cookie, "HttpOnly" in cookie) for cookie in cookies] == [(True, True)]
 
 
 async def test_a_token_of_many_tenants_fits_and_shrinks_again(
@@ -41,7 +45,7 @@ async def test_a_token_of_many_tenants_fits_and_shrinks_again(
     for other in others:
         await identity.memberships.put(SYSTEM, other.id, other)
     answer = await sign_in(browser, acme)
-    cookies = [c for c in answer.headers.get_list("set-cookie") if c.startswith("bossman_session")]
+    cookies = [c for c in answer.headers.get_list("set-cookie") if c.startswith(SESSION)]
     assert len(cookies) > 2
     assert max(len(cookie) for cookie in cookies) < 4_000
     page = await browser.get(HOME)
@@ -49,7 +53,7 @@ async def test_a_token_of_many_tenants_fits_and_shrinks_again(
     for other in others:
         await identity.memberships.delete(SYSTEM, other.id)
     await sign_in(browser, acme)
-    assert [name for name in browser.cookies if name.startswith("bossman_session_")] == []
+    assert [name for name in browser.cookies if name.startswith(f"{SESSION}_")] == []
     assert (await browser.get(HOME)).status_code == 200
 
 
@@ -67,7 +71,7 @@ async def test_a_wrong_password_shows_the_form_again_and_starts_nothing(
     assert answer.status_code == 401
     assert "do not belong together" in answer.text
     assert f'value="{acme.email}"' in answer.text
-    assert "bossman_session" not in browser.cookies
+    assert SESSION not in browser.cookies
 
 
 @pytest.mark.parametrize(
@@ -109,7 +113,7 @@ async def test_signing_out_ends_the_session_and_is_no_link(browser: httpx.AsyncC
     assert (await browser.get(f"{HOME}sign-out")).status_code == 405
     answer = await browser.post(f"{HOME}sign-out", data={"form_token": await form_of(browser, HOME)})
     assert (answer.status_code, answer.headers["location"]) == (303, f"{HOME}sign-in")
-    assert "bossman_session" not in browser.cookies
+    assert SESSION not in browser.cookies
     assert (await browser.get(HOME)).status_code == 401
 
 
@@ -125,27 +129,68 @@ async def test_after_sign_in_one_goes_to_our_own_page_only(
     assert target.params["env"] == "prod"
 
 
-def expired_token(who: Login) -> str:
-    claims: dict[str, Any] = {"sub": who.user_id, "tenant_ids": [who.tenant_id], "exp": 1}
-    return jwt.encode(claims, SIGNING_SECRET, algorithm="HS256")
-
-
-@pytest.mark.parametrize("token", ["", "nonsense", "expired"])
+@pytest.mark.parametrize("session", ["", "nonsense", "expired", "access token"])
 async def test_without_a_usable_session_one_gets_the_form(
-    browser: httpx.AsyncClient, acme: Login, token: str
+    kit: MemoryKit, browser: httpx.AsyncClient, acme: Login, session: str
 ) -> None:
-    if token:
-        hold(browser, expired_token(acme) if token == "expired" else token)
+    if session == "expired":
+        hold(browser, acme.token, kit.clock)
+        kit.clock.advance(hours=12)
+    elif session:
+        hold_text(browser, acme.token if session == "access token" else session)
     answer = await browser.get(HOME, params={"env": "prod"})
     assert answer.status_code == 401
     assert answer.headers["content-type"].startswith("text/html")
-    assert ("session has ended" in answer.text) is bool(token)
+    assert ("session has ended" in answer.text) is bool(session)
     assert '<input type="hidden" name="env" value="prod">' in answer.text
-    if token:
-        assert "bossman_session" not in browser.cookies
+    if session:
+        assert SESSION not in browser.cookies
     fragment = await browser.get(f"{HOME}fragment")
     assert fragment.status_code == 401
     assert 'data-code="401"' in fragment.text
+
+
+async def test_after_signing_out_a_copy_of_the_cookie_opens_nothing(
+    browser: httpx.AsyncClient, acme: Login
+) -> None:
+    await sign_in(browser, acme)
+    value = browser.cookies[SESSION]
+    copy = {"Cookie": f"{SESSION}={value}"}
+    assert (await browser.get(HOME, headers=copy)).status_code == 200
+    await browser.post(f"{HOME}sign-out", data={"form_token": await form_of(browser, HOME)})
+    for path in (HOME, f"{HOME}fragment"):
+        assert (await browser.get(path, headers=copy)).status_code == 401
+    bearer = {"Authorization": f"Bearer {value}", "X-Env": "dev"}
+    for path in ("/auth/me", "/bossman/tenant-dashboard"):
+        assert (await browser.get(path, headers=copy | bearer)).status_code == 401
+
+
+async def test_the_end_of_one_session_is_not_that_of_another(browser: httpx.AsyncClient, acme: Login) -> None:
+    await sign_in(browser, acme)
+    first = {"Cookie": f"{SESSION}={browser.cookies[SESSION]}"}
+    await sign_in(browser, acme)
+    await browser.post(f"{HOME}sign-out", data={"form_token": await form_of(browser, HOME)})
+    assert (await browser.get(HOME, headers=first)).status_code == 200
+
+
+async def test_a_session_is_no_access_token(browser: httpx.AsyncClient, acme: Login) -> None:
+    await sign_in(browser, acme)
+    headers = acme.headers(Authorization=f"Bearer {browser.cookies[SESSION]}")
+    for path in ("/auth/me", "/auth/bootstrap", "/bossman/tenant-dashboard", "/strategy-locks"):
+        answer = await browser.get(path, headers=headers)
+        assert (answer.status_code, answer.json()["detail"][:13]) == (401, "invalid token")
+    assert (await browser.post("/auth/refresh", headers=headers)).status_code == 401
+
+
+async def test_two_stacks_on_one_host_have_cookies_of_their_own(
+    browser: httpx.AsyncClient, acme: Login
+) -> None:
+    await sign_in(browser, acme)
+    async with running(MemoryKit(), AUTH_JWT_SIGNING="x" * 32) as other:
+        others = await other.client.get(f"{HOME}sign-in")
+    names = {cookie.split("=")[0] for cookie in others.headers.get_list("set-cookie")}
+    assert names
+    assert not names & set(browser.cookies)
 
 
 async def test_a_form_that_is_too_large_or_unreadable_is_refused(browser: httpx.AsyncClient) -> None:
