@@ -19,6 +19,7 @@ from engines.common.body_limit import BodyLimit
 from engines.common.documents import StoreError
 from engines.common.errors import install_error_handlers
 from engines.common.front import Front
+from engines.common.release import VERSION
 from engines.common.request_trace import RequestTrace
 from engines.common.security_headers import SecurityHeaders
 from engines.config.runtime_config import Settings
@@ -51,9 +52,6 @@ ROUTES = (
     page_routes,
 )
 """Tried in this order for each request, so that what comes most often comes first."""
-
-VERSION = "0.1.0"
-"""Of these engines, as in pyproject.toml."""
 
 AUDIT_DRAIN_SECONDS = 5.0
 """How often audit events that wait for the sink are tried again."""
@@ -94,7 +92,10 @@ def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
             stack.push_async_callback(services.reconciler.stop)
             yield
 
-    app = FastAPI(title="Northstar engines", version=VERSION, lifespan=lifespan)
+    # The framework's own pages of the API load scripts of a CDN: engines.bossman.pages serves /docs.
+    app = FastAPI(
+        title="Northstar engines", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     app.add_middleware(BodyLimit)
     app.add_middleware(Front, env=settings.env)
     app.add_middleware(SecurityHeaders)

@@ -1,16 +1,17 @@
 """Routes of Bossman: the tenant dashboard, and the public health of the process."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from engines.bossman.dashboard import build
 from engines.bossman.health import Health
 from engines.bossman.models import Dashboard
 from engines.bossman.sections import DashboardReads
 from engines.common.dependencies import CurrentAuth, CurrentContext, require_role
+from engines.common.release import VERSION, commit
 
 router = APIRouter(tags=["bossman"])
 
@@ -29,6 +30,16 @@ class Alive(BaseModel):
     """The process runs."""
 
     status: Literal["alive"] = "alive"
+
+
+class HealthOfRelease(Health):
+    """health+json with what runs: the version, and as ``releaseId`` the commit, null where nobody said."""
+
+    version: str = VERSION
+    releaseId: str | None = Field(default_factory=commit)
+
+
+NOT_WELL: dict[int | str, dict[str, Any]] = {503: {"model": HealthOfRelease}}
 
 
 class HealthJson(JSONResponse):
@@ -64,9 +75,9 @@ async def readyz(reads: BossmanReads, response: Response) -> Health:
     return health
 
 
-@router.get("/healthz", tags=["health"], response_model=Health, responses={503: {"model": Health}})
+@router.get("/healthz", tags=["health"], response_model=HealthOfRelease, responses=NOT_WELL)
 async def healthz(reads: BossmanReads) -> HealthJson:
-    """Every check as health+json, at most two seconds old. 503 when one fails. No tenant data."""
+    """Every check as health+json, at most two seconds old, and what runs. 503 when one fails."""
     health = await reads.health.all()
     status = 503 if health.status == "fail" else 200
-    return HealthJson(health.model_dump(mode="json"), status)
+    return HealthJson(HealthOfRelease(**dict(health)).model_dump(mode="json"), status)

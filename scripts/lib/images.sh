@@ -187,11 +187,19 @@ export_ca() {
   export PIP_CERT=$ca
 }
 
+# The commit that /healthz names, with -dirty where files differ from it; empty outside of git.
+commit_argument() {
+  local commit
+  case $1 in bossman | secrets) ;; *) return ;; esac
+  commit=$(git -C "$root" describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null || true)
+  printf -- '--build-arg COMMIT=%s' "$commit"
+}
+
 build_one() {
   local extra=""
   if [ "$mode" = connected ] && [ -n "${fresh:-}" ]; then extra=--pull; fi
   # shellcheck disable=SC2046,SC2086  # both are lists of words without blanks
-  DOCKER_BUILDKIT=1 BUILDKIT_PROGRESS=plain compose build $extra $(proxy_arguments) "$1"
+  DOCKER_BUILDKIT=1 BUILDKIT_PROGRESS=plain compose build $extra $(proxy_arguments) $(commit_argument "$1") "$1"
 }
 
 # Prints a line per image as it is ready. Fails with the log of the first image that fails.

@@ -1,4 +1,4 @@
-"""Routes of the page under /bossman/. They answer HTML whatever happens, and are no part of the JSON API."""
+"""Routes of the pages under /bossman/, and /docs. They answer HTML whatever happens; none is JSON."""
 
 import asyncio
 import logging
@@ -15,6 +15,7 @@ from engines.bossman.dashboard import build
 from engines.bossman.models import Dashboard
 from engines.bossman.pages import session
 from engines.bossman.pages.answers import base_of, html, redirect, static
+from engines.bossman.pages.api_docs import api_docs
 from engines.bossman.pages.view import view
 from engines.bossman.routes import DEFAULT_SURFACE
 from engines.bossman.sections import DashboardReads
@@ -116,6 +117,11 @@ async def sign_out(request: Request) -> Response:
     response = redirect(SIGN_IN)
     await session.member(request).end(response, request)
     return response
+
+
+async def api_description(request: Request) -> Response:
+    """What the API takes and answers, for people. No part of it comes from elsewhere."""
+    return html("api_docs.html", docs=api_docs(request.app.openapi()))
 
 
 async def static_file(request: Request) -> Response:
@@ -248,6 +254,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
     SIGN_IN: {"GET": sign_in_form, "POST": sign_in},
     f"{HOME}sign-out": {"POST": sign_out},
     f"{HOME}static/{{name}}": {"GET": static_file},
+    "/docs": {"GET": api_description},
 }
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 

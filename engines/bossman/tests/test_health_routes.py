@@ -1,12 +1,15 @@
 """/livez, /readyz and /healthz: public, without tenant data, and honest about what is down."""
 
+import tomllib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from engines.bossman import health
+from engines.common import release
 from engines.common.documents import StoreUnavailable
 from engines.nexus.backends.noop import NoopSink
 from engines.nexus.backends.sink import SinkRetryable
@@ -107,7 +110,7 @@ NOT_YET = missing("pass", "not compared: nothing was compared yet")
 async def test_healthz_is_health_json(kit: MemoryKit) -> None:
     answer = await kit.client.get("/healthz")
     assert answer.headers["content-type"] == "application/health+json"
-    assert list(answer.json()) == ["status", "checks"]
+    assert list(answer.json()) == ["status", "checks", "version", "releaseId"]
     assert answer.json()["status"] == "pass"
     assert checks_of(answer) == {
         "document-store:responseTime": [check("memory", "pass")],
@@ -115,6 +118,30 @@ async def test_healthz_is_health_json(kit: MemoryKit) -> None:
         "clock:skew": [CLOCKS],
         "event-sink:missingEvents": [NOT_YET],
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (None, None),
+        ("", None),
+        ("unknown", None),
+        ("1a2b3c4d5e6f7890" * 2 + "12345678\n", "1a2b3c4d5e6f7890" * 2 + "12345678"),
+        ("1a2b3c4-dirty", "1a2b3c4-dirty"),
+    ],
+)
+async def test_healthz_says_what_runs(
+    kit: MemoryKit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str | None, shown: str | None
+) -> None:
+    file = tmp_path / "COMMIT"
+    if said is not None:
+        file.write_text(said)
+    monkeypatch.setattr(release, "COMMIT_FILE", file)
+    release.commit.cache_clear()
+    found = (await kit.client.get("/healthz")).json()
+    release.commit.cache_clear()
+    project = tomllib.loads((Path(release.__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert (found["version"], found["releaseId"]) == (project["version"], shown)
 
 
 async def test_healthz_says_what_failed(faulty: MemoryKit) -> None:
