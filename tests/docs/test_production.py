@@ -141,3 +141,9 @@ def test_every_test_of_the_stand_ins_fidelity_has_its_row() -> None:
     file = "tests/integration/test_standin_fidelity.py"
     made = set(re.findall(r"def (test_\w+)\(", (ROOT / file).read_text()))
     assert made == {name for place, name in NAMED_TEST.findall(GUIDE) if place == file}
+
+
+def test_every_test_that_security_md_names_is_there() -> None:
+    named = re.findall(r"`((?:tests|engines)/[\w/]+\.py)`", (ROOT / "SECURITY.md").read_text())
+    assert len(named) >= 12
+    assert [name for name in named if not (ROOT / name).is_file()] == []
