@@ -198,3 +198,15 @@ def test_it_works_without_scripts(chromium: Browser, server: Server, sink: Fault
         assert "Not alive:" in seen.words()
         seen.page.get_by_role("button", name="Sign out").click()
         expect(seen.page.get_by_role("heading", level=1)).to_have_text("Sign in to Bossman")
+
+
+def test_the_api_description_is_whole_without_a_way_out(chromium: Browser, server: Server) -> None:
+    with tab(chromium, server) as seen:
+        seen.open("/docs")
+        expect(seen.page.get_by_role("heading", level=1)).to_contain_text("Northstar engines")
+        seen.page.locator("summary", has_text="/auth/login").click()
+        seen.page.locator("details[open]").get_by_role("link", name="LoginBody").click()
+        expect(seen.page.get_by_role("heading", name="LoginBody")).to_be_in_viewport()
+        assert violations(seen) == []
+        seen.shoot("api-description")
+        assert (seen.errors, [url for url in seen.requests if not url.startswith(server.base)]) == ([], [])
