@@ -5,8 +5,9 @@
     swap ROOT     what .restored holds takes the place of what is there
     discard ROOT  removes .restored
 
-An archive is untrusted: names, types, sizes and checksums are judged, and nothing but files and folders below
-a volume's root is written. Exit 3 with one sentence on stderr when it is refused or cannot be written.
+An archive is untrusted: names, types, order, times, sizes and checksums are judged, by the same code when it
+is checked and when it is unpacked, and nothing but files and folders below a volume's root is written. Exit 3
+with one sentence on stderr when it is refused or cannot be written.
 """
 
 import gzip
@@ -20,6 +21,7 @@ import tarfile
 import zlib
 from base64 import b64decode
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -38,6 +40,13 @@ FACTS = {
 }
 ATTRIBUTE = "NORTHSTAR.attribute."
 CHUNK = 1_000_000
+BLOCK = 4096
+"""What a file system gives out at least, for a file and for its attributes."""
+NAME_BYTES, PATH_BYTES, DEPTH = 255, 3000, 100
+"""Of a part of a name, of a whole one, and folders in each other: what every file system has."""
+ATTRIBUTE_BYTES = 65536
+LAST_TIME = 2**33
+"""A year that every file system can store; the first is 1970."""
 DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, tarfile.TarError, UnicodeError, OverflowError)
 
 
@@ -69,11 +78,11 @@ class Counted:
 def read_manifest(tar: tarfile.TarFile) -> dict[str, Any]:
     """The first member. Raises Refused unless this kit can read what it announces."""
     first = next(iter(tar), None)
-    if first is None or first.name != "manifest.json" or not first.isreg() or first.size > CHUNK:
+    if first is None or first.name != "manifest.json" or not is_plain(first) or first.size > CHUNK:
         raise Refused("it is not a backup of this kit: it does not begin with a manifest")
     try:
         manifest = json.loads(Counted(tar.extractfile(first)).read())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refused("its manifest is damaged") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise Refused("it is not a backup of this kit")
@@ -96,13 +105,45 @@ def check_parts(parts: object) -> None:
             raise Refused(f"its manifest is damaged: {name}")
 
 
+def is_plain(info: tarfile.TarInfo) -> bool:
+    """Whether it is a file whose bytes all lie in the archive: one with holes claims more than it holds."""
+    return info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and info.sparse is None
+
+
+@dataclass
+class Tree:
+    """What of a volume has come so far."""
+
+    folders: set[str] = field(default_factory=lambda: {"."})
+    files: set[str] = field(default_factory=set)
+    disk: int = 0
+    """Bytes that it takes when unpacked."""
+
+    def add(self, info: tarfile.TarInfo) -> None:
+        """Take the next entry. Raises Refused for what could not be unpacked."""
+        check_entry(info)
+        name, shown = PurePosixPath(info.name), repr(info.name[:200])
+        if str(name) in self.folders or str(name) in self.files:
+            raise Refused(f"{shown} is there twice")
+        if str(name.parent) not in self.folders:
+            raise Refused(f"{shown} comes without its folder")
+        (self.folders if info.isdir() else self.files).add(str(name))
+        blocks = 1 + -(-info.size // BLOCK) + -(-sum(map(len, attributes_of(info).values())) // BLOCK)
+        self.disk += blocks * BLOCK
+
+
 def check_entry(info: tarfile.TarInfo) -> None:
-    """Raise Refused for all but files and folders below the volume's root."""
-    name = PurePosixPath(info.name)
+    """Raise Refused for all but files and folders below the volume's root that a volume can hold."""
+    name, shown = PurePosixPath(info.name), repr(info.name[:200])
     if name.is_absolute() or ".." in name.parts or name.parts[:1] in ((), (RESTORED,)):
-        raise Refused(f"{info.name[:200]!r} would lie outside its volume")
-    if not (info.isreg() or info.isdir()):
-        raise Refused(f"{info.name[:200]!r} is neither file nor folder")
+        raise Refused(f"{shown} would lie outside its volume")
+    if not (is_plain(info) or (info.isdir() and info.size == 0)):
+        raise Refused(f"{shown} is neither file nor folder")
+    lengths = [len(os.fsencode(part)) for part in name.parts]
+    if "\0" in info.name or max(lengths) > NAME_BYTES or sum(lengths) > PATH_BYTES or len(lengths) > DEPTH:
+        raise Refused(f"{shown} is a name that no volume can hold")
+    if not 0 <= info.mtime < LAST_TIME:
+        raise Refused(f"{shown} has a time that no volume can hold")
     attributes_of(info)
 
 
@@ -117,6 +158,10 @@ def attributes_of(info: tarfile.TarInfo) -> dict[str, bytes]:
         raise Refused(f"{info.name[:200]!r} has a damaged attribute") from None
     if not all(name.startswith("user.") for name in values):
         raise Refused(f"{info.name[:200]!r} has an attribute that is not a user's")
+    if any(name == "user." or "\0" in name or len(os.fsencode(name)) > NAME_BYTES for name in values) or (
+        sum(map(len, values.values())) > ATTRIBUTE_BYTES
+    ):
+        raise Refused(f"{info.name[:200]!r} has an attribute that no volume can hold")
     return values
 
 
@@ -126,7 +171,7 @@ def write_entry(tar: tarfile.TarFile, info: tarfile.TarInfo, path: Path) -> None
         path.mkdir(0o700)
     else:
         with path.open("xb") as file:
-            shutil.copyfileobj(tar.extractfile(info), file)  # type: ignore[arg-type]
+            copy(tar, info, file)
     if sys.platform == "linux":
         for name, value in attributes_of(info).items():
             os.setxattr(path, name, value)
@@ -135,20 +180,33 @@ def write_entry(tar: tarfile.TarFile, info: tarfile.TarInfo, path: Path) -> None
         os.utime(path, (info.mtime, info.mtime))
 
 
-def read_volume(content: Any, target: Path | None) -> None:
-    """Judge each entry; write it below ``target`` where one is given."""
-    folders: list[tuple[Path, int]] = []
+def copy(tar: tarfile.TarFile, info: tarfile.TarInfo, sink: Any = None) -> None:
+    """Read a file's bytes, into ``sink`` where one is given. Raises Refused where some are missing."""
+    content, size = tar.extractfile(info), 0
+    while data := content.read(CHUNK) if content else b"":
+        size += len(data)
+        if sink:
+            sink.write(data)
+    if size != info.size:
+        raise Refused(f"{info.name[:200]!r} claims more than it holds")
+
+
+def read_volume(content: Any, target: Path | None) -> int:
+    """Judge each entry; write it below ``target`` where one is given. Returns what it takes on a disk."""
+    modes: list[tuple[Path, int]] = []
+    tree = Tree()
     with tarfile.open(fileobj=content, mode="r|") as tar:
         for info in tar:
-            check_entry(info)
+            tree.add(info)
             vars(tar)["members"].clear()  # it would keep them all in memory
-            if target is None:
-                continue
-            write_entry(tar, info, target / info.name)
-            if info.isdir():
-                folders.append((target / info.name, info.mode & 0o777))
-    for path, mode in folders:  # last: a folder may not let its owner write
+            if target is not None:
+                write_entry(tar, info, target / info.name)
+                modes += [(target / info.name, info.mode & 0o777)] if info.isdir() else []
+            elif info.isreg():
+                copy(tar, info)
+    for path, mode in reversed(modes):  # last, the inner ones first: a folder may not let its owner in
         path.chmod(mode)
+    return tree.disk
 
 
 def read_login(content: Counted) -> bytes:
@@ -156,26 +214,35 @@ def read_login(content: Counted) -> bytes:
     login = content.read()
     try:
         words = json.loads(login)
-    except ValueError:
+    except (ValueError, RecursionError):
         words = None
     if not isinstance(words, dict) or {type(words.get("email")), type(words.get("password"))} != {str}:
         raise Refused("it is not a login")
     return login
 
 
-def read_parts(tar: tarfile.TarFile, wanted: dict[str, Any], root: Path | None) -> bytes:
-    """Every part with its size and checksum; below ``root`` where one is given. Returns the demo login."""
-    login, missing = b"", dict(wanted)
+@dataclass
+class Archive:
+    """What was read of an archive."""
+
+    manifest: dict[str, Any]
+    login: bytes = b""
+    disk: int = 0
+    """Bytes that its volumes take when unpacked."""
+
+
+def read_parts(tar: tarfile.TarFile, archive: Archive, root: Path | None) -> None:
+    """Every part with its size and checksum; below ``root`` where one is given."""
+    missing = dict(archive.manifest["parts"])
     for info in islice(tar, 1, None):
         part = missing.pop(info.name, None)
-        if part is None or not info.isreg():
+        if part is None or not is_plain(info):
             raise Refused(f"it holds {info.name[:200]!r}, which its manifest does not name")
+        if info.size != part["bytes"]:
+            raise Refused(f"{info.name}: its size differs from the manifest's")
         content = Counted(tar.extractfile(info))
         try:
-            if info.name == LOGIN:
-                login = read_login(content)
-            else:
-                read_volume(content, root / Path(info.name).stem / RESTORED if root else None)
+            read_part(info.name, content, archive, root)
             found = content.facts()
         except Refused as error:
             raise Refused(f"{info.name}: {error}") from None
@@ -185,30 +252,38 @@ def read_parts(tar: tarfile.TarFile, wanted: dict[str, Any], root: Path | None) 
             raise Refused(f"{info.name}: its checksum differs from the manifest's")
     for name in missing:
         raise Refused(f"{name}: it is missing, the archive is cut off")
-    return login
 
 
-def read(root: Path | None = None) -> tuple[dict[str, Any], bytes]:
-    """The archive on stdin to its very end: manifest and demo login."""
+def read_part(name: str, content: Counted, archive: Archive, root: Path | None) -> None:
+    """The demo login, or a volume."""
+    if name == LOGIN:
+        archive.login = read_login(content)
+    else:
+        archive.disk += read_volume(content, root / Path(name).stem / RESTORED if root else None)
+
+
+def read(root: Path | None = None) -> Archive:
+    """The archive on stdin to its very end."""
     packed = gzip.GzipFile(fileobj=sys.stdin.buffer)
     try:
         with packed, tarfile.open(fileobj=packed, mode="r|") as tar:
-            manifest = read_manifest(tar)
-            login = read_parts(tar, manifest["parts"], root)
-            while packed.read(CHUNK):
-                pass
+            archive = Archive(read_manifest(tar))
+            read_parts(tar, archive, root)
+            if len(packed.read(CHUNK)) == CHUNK:
+                raise Refused("something follows its last part")
     except DAMAGED:
         raise Refused("it is damaged or cut off, or no backup at all") from None
-    return manifest, login
+    return archive
 
 
 def check() -> None:
     """Print what people and scripts want to know of a sound archive."""
-    manifest, _ = read()
+    archive = read()
     for name in FACTS:
-        sys.stdout.write(f"{name} {manifest[name]}\n")
-    for name, part in manifest["parts"].items():
+        sys.stdout.write(f"{name} {archive.manifest[name]}\n")
+    for name, part in archive.manifest["parts"].items():
         sys.stdout.write(f"part {name} {part['bytes']}\n")
+    sys.stdout.write(f"disk {archive.disk}\n")
 
 
 def unpack(root: Path) -> None:
@@ -216,7 +291,7 @@ def unpack(root: Path) -> None:
     discard(root)
     for folder in root.iterdir():
         (folder / RESTORED).mkdir(0o700)
-    sys.stdout.buffer.write(read(root)[1])
+    sys.stdout.buffer.write(read(root).login)
 
 
 def swap(root: Path) -> None:
@@ -225,7 +300,7 @@ def swap(root: Path) -> None:
         restored = folder / RESTORED
         for path in folder.iterdir():
             if path != restored:
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                remove(path)
         for path in restored.iterdir():
             path.rename(folder / path.name)
         restored.rmdir()
@@ -235,7 +310,20 @@ def discard(root: Path) -> None:
     """Remove what an unpack left."""
     for folder in root.iterdir():
         if (folder / RESTORED).exists():
-            shutil.rmtree(folder / RESTORED)
+            remove(folder / RESTORED)
+
+
+def remove(path: Path) -> None:
+    """A file, or a folder with all in it, also where a folder does not let its owner write."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink()
+        return
+    path.chmod(0o700)
+    for folder, names, _ in os.walk(path):
+        for name in names:
+            if not (Path(folder) / name).is_symlink():
+                (Path(folder) / name).chmod(0o700)
+    shutil.rmtree(path)
 
 
 def main() -> int:

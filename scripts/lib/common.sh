@@ -81,8 +81,8 @@ digest() {
 # write_private FILE: stdin to FILE, readable by its owner alone, whole or not at all.
 write_private() {
   local target=$1 draft
-  draft="$target.new.$$"
-  (umask 077 && cat >"$draft")
+  draft=$(mktemp "$target.new.XXXXXX")
+  cat >"$draft"
   mv -f "$draft" "$target"
 }
 

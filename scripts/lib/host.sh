@@ -112,7 +112,7 @@ download_plugin_packages() {
 }
 
 install_plugins() {
-  local dir target deb name found
+  local dir target deb name found draft
   target=$(plugin_dir)
   dir=$(mktemp -d "${TMPDIR:-/tmp}/kit-plugins.XXXXXX")
   say "Compose or buildx is missing or too old: taking Debian's $debian_suite packages into $target"
@@ -127,9 +127,10 @@ install_plugins() {
   for name in docker-compose docker-buildx; do
     found=$(find "$dir/tree" -type f -path '*cli-plugins*' -name "$name" | sed -n 1p)
     if [ -n "$found" ]; then
-      cp "$found" "$target/.$name.new.$$"
-      chmod 755 "$target/.$name.new.$$"
-      mv -f "$target/.$name.new.$$" "$target/$name"
+      draft=$(mktemp "$target/.$name.new.XXXXXX")
+      cp "$found" "$draft"
+      chmod 755 "$draft"
+      mv -f "$draft" "$target/$name"
     fi
   done
   rm -rf "$dir"

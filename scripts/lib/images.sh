@@ -145,6 +145,20 @@ built_images() {
   ' || true
 }
 
+# The services that have an image; compose.yaml may be broken where this is asked.
+image_services="bossman secrets firestore bigquery bigquery-init objectstore s3"
+
+# project_images: "name|id|size" a line. By label and by name: images from a bundle carry the label of the project that saved them, and
+# may have other names besides. A name is ours as a whole only: another project's may begin with this one's.
+project_images() {
+  local filter
+  for filter in "label=com.docker.compose.project=$project" "reference=$project-*"; do
+    docker image ls --filter "$filter" --format '{{.Repository}}:{{.Tag}}|{{.ID}}|{{.Size}}'
+  done | sort -u | awk -F: -v project="$project" -v services="$image_services" '
+    BEGIN { count = split(services, names, " "); for (i = 1; i <= count; i++) ours[project "-" names[i]] = 1 }
+    $1 == "<none>" || $1 in ours'
+}
+
 images_exist() {
   local _service image
   while read -r _service image; do

@@ -136,9 +136,11 @@ start_stack() {
 # stop_stack COMMAND: removes containers and network, keeps the volumes. Every profile, or a container started with one
 # would stay behind. COMMAND is what to run after the cure.
 stop_stack() {
-  local log="${TMPDIR:-/tmp}/$project-down.log"
+  local log
+  log=$(mktemp "${TMPDIR:-/tmp}/kit-down.XXXXXX")
   if ! compose --profile '*' --ansi never down --remove-orphans >"$log" 2>&1; then
     tail -n 15 "$log" >&2
+    rm -f "$log"
     die DOWN "docker compose could not stop the stack" "the lines above name the cause; then $1"
   fi
   rm -f "$log"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.archives import FACTS, LOGIN, Entry, check, entry, forged, pack, run, tar_of
+from tests.support.archives import FACTS, LOGIN, PARTS, Entry, check, entry, forged, pack, run, tar_of
 
 MODES = {"AUTH_JWT_SIGNING": 0o600, "export-00000001": 0o750, "export-00000001/all": 0o640, "empty": 0o500}
 
@@ -61,6 +61,7 @@ def test_a_sound_archive_is_told_in_facts(volumes: Path) -> None:
     code, told = check(pack(volumes))
     assert code == 0
     lines = dict(line.split(" ", 1) for line in told.splitlines() if not line.startswith("part "))
+    assert int(lines.pop("disk")) >= 3_000_000
     assert lines == FACTS
     assert [line.split()[1] for line in told.splitlines() if line.startswith("part ")] == [
         "demo-login.json",
@@ -138,6 +139,100 @@ def test_a_hostile_entry_is_refused_and_nothing_of_it_is_written(tmp_path: Path,
     assert not list((target / "firestore/.restored").iterdir())
     assert {path.name for path in target.iterdir()} == {"firestore", "secrets"}
     assert not list(tmp_path.rglob("escaped"))
+
+
+def with_headers(name: str, **headers: str) -> Entry:
+    info, content = entry(name, b"x")
+    info.pax_headers = {key.replace("_", "."): value for key, value in headers.items()}
+    return info, content
+
+
+def folder(name: str, mode: int = 0o755) -> Entry:
+    info, content = entry(name, kind=tarfile.DIRTYPE)
+    info.mode = mode
+    return info, content
+
+
+def sparse() -> Entry:
+    """A file of some bytes that claims a terabyte."""
+    return with_headers("sparse", GNU_sparse_size=str(2**40), GNU_sparse_map="0,1")
+
+
+IMPOSSIBLE: dict[str, tuple[list[Entry], str]] = {
+    "sparse": ([sparse()], "is neither file nor folder"),
+    "twice": ([entry("a", b"x"), entry("a", b"y")], "is there twice"),
+    "twice, written otherwise": ([entry("a", b"x"), entry("./a", b"y")], "is there twice"),
+    "file and folder": ([folder("a"), entry("a", b"y")], "is there twice"),
+    "folder twice": ([folder("a"), folder("a/")], "is there twice"),
+    "before its folder": ([entry("a/b", b"x"), folder("a")], "comes without its folder"),
+    "in a file": ([entry("a", b"x"), entry("a/b", b"x")], "comes without its folder"),
+    "before 1970": ([with_headers("a", mtime="-1")], "has a time"),
+    "far future": ([with_headers("a", mtime="1e30")], "has a time"),
+    "no number": ([with_headers("a", mtime="nan")], "has a time"),
+    "endless": ([with_headers("a", mtime="inf")], "has a time"),
+    "long name": ([entry("x" * 256, b"x")], "is a name"),
+    "long name of two bytes": ([entry("é" * 128, b"x")], "is a name"),
+    "zero in the name": ([with_headers("a", path="a\0b")], "is a name"),
+    "deep": ([folder("/".join("d" * depth)) for depth in range(1, 102)], "is a name"),
+    "contiguous": ([entry("a", b"x", kind=tarfile.CONTTYPE)], "is neither file nor folder"),
+    "large attribute": (
+        [with_headers("a", **{"NORTHSTAR_attribute_user_x": "A" * 100_000})],
+        "has an attribute",
+    ),
+    "attribute without a name": ([with_headers("a", **{"NORTHSTAR_attribute_user_": "AA=="})], "has an attr"),
+}
+
+
+@pytest.mark.parametrize("kind", list(IMPOSSIBLE))
+def test_what_could_not_be_unpacked_is_refused_when_it_is_judged(kind: str) -> None:
+    entries, words = IMPOSSIBLE[kind]
+    code, told = check(forged(tar_of(*entries)))
+    assert (code, words in told) == (3, True), told
+    assert "Traceback" not in told
+
+
+def test_a_file_that_claims_more_than_the_archive_holds_is_refused() -> None:
+    whole = tar_of(entry("a", b"x" * 2048))
+    code, told = check(forged(whole[:1024]))
+    assert (code, told) == (3, "volumes/firestore.tar: it is damaged or cut off\n")
+
+
+def test_parts_of_another_size_and_what_follows_the_last_are_refused() -> None:
+    archive = gzip.decompress(forged(tar_of()))
+    assert check(gzip.compress(archive + bytes(1000)))[0] == 0
+    code, told = check(gzip.compress(archive + bytes(3_000_000)))
+    assert (code, told) == (3, "something follows its last part\n")
+    part = {"sha256": "0", "bytes": 2**40}
+    code, told = check(forged(tar_of(), parts=dict.fromkeys(PARTS, part)))
+    assert (code, told) == (3, "demo-login.json: its size differs from the manifest's\n")
+
+
+@pytest.mark.parametrize("member", ["manifest", "login"])
+def test_json_that_no_reader_can_follow_is_refused(member: str) -> None:
+    deep = b"[" * 200_000
+    if member == "manifest":
+        code, told = check(gzip.compress(tar_of(entry("manifest.json", deep))))
+    else:
+        code, told = check(forged(tar_of(), login=deep))
+    assert (code, "Traceback" in told) == (3, False), told
+
+
+def test_the_disk_that_it_needs_counts_whole_blocks_of_small_files() -> None:
+    small = tar_of(*(entry(str(number), b"x") for number in range(1000)))
+    _, told = check(forged(small))
+    [needed] = [line.split()[1] for line in told.splitlines() if line.startswith("disk ")]
+    assert int(needed) >= 1000 * 4096
+
+
+def test_folders_that_let_nobody_in_are_unpacked_and_discarded(tmp_path: Path) -> None:
+    closed = [folder("a", 0o000), folder("a/b", 0o500), entry("a/b/c", b"x")]
+    for volume in ("firestore", "secrets"):
+        (tmp_path / volume).mkdir()
+    code, _, errors = run("archive_read.py", "unpack", str(tmp_path), data=forged(tar_of(*closed)))
+    assert (code, errors) == (0, "")
+    assert (tmp_path / "firestore/.restored/a").stat().st_mode & 0o777 == 0
+    assert run("archive_read.py", "discard", str(tmp_path))[0] == 0
+    assert not (tmp_path / "firestore/.restored").exists()
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ FACTS = {
     "profiles": "s3",
     "ports": "bossman:8000 firestore:8080",
 }
+PARTS = ("demo-login.json", "volumes/firestore.tar", "volumes/secrets.tar")
 Entry = tuple[tarfile.TarInfo, bytes]
 
 
@@ -56,16 +57,16 @@ def entry(name: str, content: bytes = b"", kind: bytes = tarfile.REGTYPE, link: 
 def tar_of(*entries: Entry) -> bytes:
     """A tar of ``entries``."""
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w") as tar:
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for info, content in entries:
             tar.addfile(info, io.BytesIO(content))
     return file.getvalue()
 
 
-def forged(volume: bytes, *more: Entry, **manifest: Any) -> bytes:
+def forged(volume: bytes, *more: Entry, login: bytes = LOGIN, **manifest: Any) -> bytes:
     """An archive whose checksums are right, with ``volume`` as Firestore's, and other facts or members."""
     contents = {
-        "demo-login.json": LOGIN,
+        "demo-login.json": login,
         "volumes/firestore.tar": volume,
         "volumes/secrets.tar": tar_of(entry("AUTH_JWT_SIGNING", b"key")),
     }
