@@ -1,4 +1,5 @@
-"""local-bigquery, mended in three places where it would lose or refuse what it should not.
+"""local-bigquery, closed for files and network (closed.py), and mended in three places where it would lose or
+refuse what it should not.
 
 It remembers an insertId before the row is stored, so that the next try of a failed insert is answered as
 stored. It takes a failing disk for a faulty row. After a fatal error DuckDB answers nothing until it is
@@ -9,6 +10,7 @@ import os
 import sys
 import threading
 
+import closed
 import duckdb
 from local_bigquery import cli, errors
 from local_bigquery.catalog import tabledata
@@ -63,6 +65,7 @@ tabledata.insert_all = insert_all_or_forget
 tabledata._insert = insert_unless_the_disk_fails
 for module in ("app", "jobs.runner"):
     sys.modules[f"local_bigquery.{module}"].from_exception = told
+closed.close()
 
 if __name__ == "__main__":
     project = os.environ.get("GOOGLE_CLOUD_PROJECT", "northstar-local")
