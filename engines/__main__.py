@@ -7,6 +7,8 @@ import uvicorn
 from engines.app import create_app
 from engines.common import logs
 from engines.config.runtime_config import SettingsError, load_settings
+from engines.server.limits import ServerLimits
+from engines.server.protocol import limited
 from engines.storage.google_credentials import require_google_credentials
 
 HOST = "0.0.0.0"
@@ -16,9 +18,10 @@ CONFIGURATION_ERROR = 78
 """EX_CONFIG of sysexits.h: restarting without a change cannot help."""
 
 
-def main(host: str = HOST, port: int = PORT) -> int:
+def main(host: str = HOST, port: int = PORT, limits: ServerLimits | None = None) -> int:
     """Serve until stopped; refuse to start on unusable settings, naming the variable."""
     logs.configure()
+    limits = limits or ServerLimits()
     try:
         settings = load_settings()
         require_google_credentials(settings)
@@ -32,6 +35,8 @@ def main(host: str = HOST, port: int = PORT) -> int:
         app,
         host=host,
         port=port,
+        http=limited(limits, app.state.refusals),
+        timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=10,
         log_config=None,
         access_log=False,

@@ -30,6 +30,7 @@ from engines.kpi import routes as kpi_routes
 from engines.logging.audit import Audit
 from engines.privacy import routes as privacy_routes
 from engines.seo import routes as seo_routes
+from engines.server.refusals import Refusals
 from engines.services import build_services
 from engines.strategy_lock import routes as strategy_lock_routes
 from engines.temperature import routes as temperature_routes
@@ -96,6 +97,7 @@ def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
     app = FastAPI(
         title="Northstar engines", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None
     )
+    app.state.refusals = Refusals(metrics.refused)
     app.add_middleware(BodyLimit)
     app.add_middleware(Front, env=settings.env)
     app.add_middleware(SecurityHeaders)

@@ -10,6 +10,7 @@ from engines.bossman.missing_checks import MISSING
 from engines.bossman.state_metrics import StateGauges
 from engines.nexus.delivery import Observer, Totals
 from engines.nexus.delivery.observer import Outcome, Result
+from engines.server.refusals import REASONS, Reason
 
 BATCH_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -73,6 +74,11 @@ class Metrics:
             buckets=SECONDS,
             registry=here,
         )
+        self.refusals = Counter(
+            "northstar_refusals", "Refused for a limit or a wrong credential", ["reason"], registry=here
+        )
+        for reason in REASONS:
+            self.refusals.labels(reason)
         self._queued = Gauge("northstar_queued_events", "Events that callers wait for", registry=here)
         self._outbox = Gauge("northstar_outbox_events", "Accepted, not in the sink yet", registry=here)
         self._letters = Gauge("northstar_dead_letters", "Refused by the sink and kept", registry=here)
@@ -98,6 +104,10 @@ class Metrics:
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
         self.requests.labels(method, route, str(status)).observe(seconds)
+
+    def refused(self, reason: Reason) -> None:
+        """Count one refusal."""
+        self.refusals.labels(reason).inc()
 
     def text(self, health: Health, queued: int, totals: Totals | None) -> bytes:
         """The exposition format, with what was read just now; ``totals`` None = could not be read."""

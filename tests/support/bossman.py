@@ -1,5 +1,6 @@
 """Bossman as a process of its own, as the image runs it, on a free loopback port."""
 
+import json
 import os
 import re
 import signal
@@ -12,17 +13,23 @@ from pathlib import Path
 from tests.support.app import SIGNING_SECRET
 from tests.support.docker import OUTPUT, ROOT, answers, free_port, wait_until
 
-SERVE = "import sys; from engines.__main__ import main; sys.exit(main('127.0.0.1', int(sys.argv[1])))"
-"""``python -m engines`` on another port than 8000: the image's port is no setting."""
+SERVE = """
+import json, sys
+from engines.__main__ import main
+from engines.server.limits import ServerLimits
+sys.exit(main('127.0.0.1', int(sys.argv[1]), ServerLimits(**json.loads(sys.argv[2]))))
+"""
+"""``python -m engines`` with another port and other limits: neither is a setting."""
 
 
 class Bossman:
     """A process with ``variables`` as its whole environment. Killed and started it keeps its port."""
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(self, variables: Mapping[str, str], limits: Mapping[str, float] | None = None) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._environment = {"PATH": os.environ["PATH"], "AUTH_JWT_SIGNING": SIGNING_SECRET} | dict(variables)
+        self._limits = json.dumps(dict(limits or {}))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -30,7 +37,7 @@ class Bossman:
         OUTPUT.mkdir(exist_ok=True)
         with (OUTPUT / f"bossman-{self.port}.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", SERVE, str(self.port)],
+                [sys.executable, "-c", SERVE, str(self.port), self._limits],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -63,9 +70,9 @@ class Bossman:
 
 
 @contextmanager
-def bossman(variables: Mapping[str, str]) -> Iterator[Bossman]:
+def bossman(variables: Mapping[str, str], limits: Mapping[str, float] | None = None) -> Iterator[Bossman]:
     """A serving Bossman; its log is kept under test-output."""
-    process = Bossman(variables)
+    process = Bossman(variables, limits)
     try:
         process.start()
         yield process
