@@ -25,7 +25,7 @@ def main(host: str = HOST, port: int = PORT, limits: ServerLimits | None = None)
     try:
         settings = load_settings()
         require_google_credentials(settings)
-        app = create_app(settings)
+        app = create_app(settings, limits=limits)
     except SettingsError as error:
         print(f"refusing to start:\n{error}", file=sys.stderr)  # noqa: T201 - the operator's one message
         return CONFIGURATION_ERROR

@@ -15,7 +15,7 @@ from engines.bossman import routes as bossman_routes
 from engines.bossman.metrics import Metrics
 from engines.bossman.pages import routes as page_routes
 from engines.budget import routes as budget_routes
-from engines.common.body_limit import BodyLimit
+from engines.common.body_limit import RESPONSES, BodyLimit
 from engines.common.documents import StoreError
 from engines.common.errors import install_error_handlers
 from engines.common.front import Front
@@ -30,6 +30,7 @@ from engines.kpi import routes as kpi_routes
 from engines.logging.audit import Audit
 from engines.privacy import routes as privacy_routes
 from engines.seo import routes as seo_routes
+from engines.server.limits import ServerLimits
 from engines.server.refusals import Refusals
 from engines.services import build_services
 from engines.strategy_lock import routes as strategy_lock_routes
@@ -61,7 +62,9 @@ AUDIT_DRAIN_SECONDS = 5.0
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, adapters: Adapters | None = None, limits: ServerLimits | None = None
+) -> FastAPI:
     """The ASGI app. What it opens itself it closes; ``adapters`` passed in stay the caller's."""
 
     metrics = Metrics(VERSION)
@@ -95,10 +98,15 @@ def create_app(settings: Settings, adapters: Adapters | None = None) -> FastAPI:
 
     # The framework's own pages of the API load scripts of a CDN: engines.bossman.pages serves /docs.
     app = FastAPI(
-        title="Northstar engines", version=VERSION, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="Northstar engines",
+        version=VERSION,
+        lifespan=lifespan,
+        responses=RESPONSES,
+        docs_url=None,
+        redoc_url=None,
     )
-    app.state.refusals = Refusals(metrics.refused)
-    app.add_middleware(BodyLimit)
+    app.state.refusals = refusals = Refusals(metrics.refused)
+    app.add_middleware(BodyLimit, limits=limits or ServerLimits(), refusals=refusals)
     app.add_middleware(Front, env=settings.env)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestTrace, observer=metrics)  # the last one added is the outermost

@@ -9,6 +9,7 @@
     ├── PayloadTooLarge     413 the body is over the limit
     ├── Misdirected         421 the Host header names a host that is not answered here
     ├── Unprocessable       422 well-formed, but can never be stored as it is
+    ├── TooManyRequests     429 this caller or tenant has too much under way; later it may succeed
     └── Unavailable         503 a store or sink does not answer; the same request may succeed later
 
 The request's id is in the header X-Request-Id of every answer.
@@ -94,6 +95,15 @@ class Unprocessable(EngineError):
     """Well-formed, but can never be stored as it is."""
 
     status = 422
+
+
+class TooManyRequests(EngineError):
+    """This caller or tenant has too much under way; later it may succeed."""
+
+    status = 429
+
+    def __init__(self, detail: str, seconds: int = RETRY_AFTER_SECONDS) -> None:
+        super().__init__(detail, {"Retry-After": str(seconds)})
 
 
 class Unavailable(EngineError):

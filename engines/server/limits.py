@@ -32,3 +32,17 @@ class ServerLimits:
     """A connection between two requests; then it is closed."""
     unread_answer_seconds: float = 30.0
     """How long a caller may leave an answer unread; then the connection is cut."""
+    bytes_under_way: int = 16_777_216
+    """Bodies of all requests that are not answered yet; more is 503."""
+    tenant_bytes_under_way: int = 4_194_304
+    """Of these, what a tenant may have; more is 429. Callers without a token together have as much: 503."""
+    small_body_bytes: int = 4_096
+    """A body up to this is neither refused for the bytes under way nor paced: the connections bound these."""
+    tenant_bytes_per_second: int = 1_048_576
+    """Pace at which larger bodies of a tenant begin: a mebibyte takes 0.1 to 0.3 s of a core."""
+    tenant_burst_bytes: int = 131_072
+    """What begins at once after a pause."""
+    large_body_bytes: int = 65_536
+    """A body over this is parsed and handled alone among those of its tenant."""
+    large_bodies: int = 4
+    """Such bodies of all tenants at once."""

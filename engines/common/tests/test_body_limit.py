@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from engines.common.body_limit import MAX_BODY_BYTES
+from engines.server.limits import ServerLimits
 from tests.support.app import Login, MemoryKit
 
 REFUSAL = {"detail": "the body is larger than 1048576 bytes"}
+MAX_BODY_BYTES = ServerLimits().body_bytes
 JSON = {"Content-Type": "application/json"}
 
 
