@@ -19,12 +19,14 @@ from engines.common.body_limit import RESPONSES, BodyLimit
 from engines.common.documents import StoreError
 from engines.common.errors import install_error_handlers
 from engines.common.front import Front
+from engines.common.guessing import Guesses, KnowsCaller
 from engines.common.release import VERSION
 from engines.common.request_trace import RequestTrace
 from engines.common.security_headers import SecurityHeaders
 from engines.config.runtime_config import Settings
 from engines.firearms import routes as firearms_routes
 from engines.identity import routes as identity_routes
+from engines.identity.passwords import HashQueue
 from engines.kill_switch import routes as kill_switch_routes
 from engines.kpi import routes as kpi_routes
 from engines.logging.audit import Audit
@@ -73,7 +75,9 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             opened = adapters or open_adapters(settings, stack)
-            app.state.services = services = build_services(settings, opened, metrics)
+            app.state.services = services = build_services(
+                settings, opened, metrics, HashQueue(limits, refusals)
+            )
             services.delivery.start()
             stack.push_async_callback(services.delivery.stop)
             services.recovery.start()
@@ -96,6 +100,7 @@ def create_app(
             stack.push_async_callback(services.reconciler.stop)
             yield
 
+    limits = limits or ServerLimits()
     # The framework's own pages of the API load scripts of a CDN: engines.bossman.pages serves /docs.
     app = FastAPI(
         title="Northstar engines",
@@ -106,7 +111,8 @@ def create_app(
         redoc_url=None,
     )
     app.state.refusals = refusals = Refusals(metrics.refused)
-    app.add_middleware(BodyLimit, limits=limits or ServerLimits(), refusals=refusals)
+    app.add_middleware(KnowsCaller, guesses=Guesses(limits, refusals))
+    app.add_middleware(BodyLimit, limits=limits, refusals=refusals)
     app.add_middleware(Front, env=settings.env)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestTrace, observer=metrics)  # the last one added is the outermost

@@ -27,6 +27,7 @@ from engines.common.process_clocks import ProcessClocks
 from engines.common.stand_in import StandInReads
 from engines.config.runtime_config import Settings
 from engines.firearms.service import FirearmsService
+from engines.identity.passwords import HashQueue
 from engines.identity.service import IdentityService
 from engines.identity.sessions import Sessions, cookie_suffix
 from engines.identity.tokens import Tokens
@@ -87,11 +88,13 @@ class Services:
     crash_repair: CrashRepair = field(init=False, repr=False)
 
 
-def build_services(settings: Settings, adapters: Adapters, metrics: Metrics) -> Services:
+def build_services(
+    settings: Settings, adapters: Adapters, metrics: Metrics, hashes: HashQueue | None = None
+) -> Services:
     """Wire the services over the adapters. Opens nothing."""
     state, clock = adapters.state, adapters.clock
     tokens = Tokens(settings.auth_jwt_signing.get_secret_value())
-    identity = IdentityService(state["identity"], tokens, clock)
+    identity = IdentityService(state["identity"], tokens, clock, hashes)
     noted = NotedMilestones(state["identity"], identity.beginning, clock)
     privacy = PrivacyService(state["privacy"], noted)
     delivery = Delivery(

@@ -6,6 +6,7 @@ from engines.common.clock import Clock, utc_now
 from engines.common.collection import Collection
 from engines.common.documents import SYSTEM, DocumentStore, KeyTaken, Scope, Write
 from engines.common.errors import BadRequest, Unauthorized
+from engines.common.guessing import Attempt
 from engines.common.rehearsal_mark import is_rehearsal
 from engines.common.storable import NotStorable, check_storable
 from engines.identity.models import (
@@ -21,7 +22,7 @@ from engines.identity.models import (
     User,
     email_key,
 )
-from engines.identity.passwords import hash_password, verify_password
+from engines.identity.passwords import HashQueue, hash_password, verify_password
 from engines.identity.tokens import Tokens
 from engines.logging.progress import FIRST_ENV, PROGRESS, Milestone, Progress, Times
 
@@ -31,10 +32,13 @@ SYSTEM_TENANTS = (("t_system", "System Control Plane"), ("t_northstar", "Northst
 class IdentityService:
     """Operations on users, tenants and memberships. Every one may raise StoreError."""
 
-    def __init__(self, store: DocumentStore, tokens: Tokens, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, store: DocumentStore, tokens: Tokens, clock: Clock = utc_now, hashes: HashQueue | None = None
+    ) -> None:
         self._store = store
         self._tokens = tokens
         self._clock = clock
+        self._hashes = hashes or HashQueue()
         self.users = Collection(store, USERS, User)
         self.tenants = Collection(store, TENANTS, Tenant)
         self.memberships = Collection(store, MEMBERSHIPS, TenantMembership)
@@ -51,7 +55,7 @@ class IdentityService:
         _check_text(email=email, display_name=display_name, tenant_name=tenant_name)
         if await self._find_by_email(email):
             raise BadRequest("user already exists")
-        hashed = await hash_password(password)
+        hashed = await hash_password(password, self._hashes)
         now = self._clock()
         user = User(
             email=email, display_name=display_name, password_hash=hashed, created_at=now, updated_at=now
@@ -78,9 +82,16 @@ class IdentityService:
         return self._response(user, [owner] if owner else [], tenant)
 
     async def login(self, email: str, password: str) -> TokenResponse:
-        """Sign in. Raises Unauthorized alike for an unknown address and a wrong password."""
+        """Sign in. Raises Unauthorized alike for an unknown address and a wrong password.
+
+        Raises TooManyRequests for a caller that was wrong too often, Unavailable when too many sign in.
+        """
+        attempt = Attempt(email, "wrong_password")
         user = await self._find_by_email(email)
-        if not await verify_password(password, user.password_hash if user else None) or user is None:
+        stored = user.password_hash if user else None
+        right = await verify_password(password, stored, self._hashes) and user is not None
+        attempt.judged(right=right)
+        if not right or user is None:
             raise Unauthorized("invalid credentials")
         return self._response(user, await self._active_memberships(user.id))
 

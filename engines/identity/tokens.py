@@ -1,5 +1,6 @@
 """Internal access tokens: HS256, claims sub, email, tenant_ids, default_tenant_id, role_map."""
 
+from math import isfinite
 from typing import Any
 
 import jwt
@@ -8,6 +9,9 @@ from pydantic import ValidationError
 from engines.common.errors import Unauthorized
 from engines.common.identity import AuthContext
 from engines.identity.models import TenantMembership, User
+
+MAX_DEPTH = 20
+"""Of nested claims."""
 
 
 class Tokens:
@@ -32,11 +36,30 @@ class Tokens:
         options: Any = {"require": ["sub"], "verify_aud": False, "verify_iss": False}
         try:
             claims = jwt.decode(token, self._secret, algorithms=["HS256"], options=options)
+            _check_showable(claims)
             return AuthContext.model_validate(claims | {"user_id": claims["sub"], "claims": claims})
         except jwt.PyJWTError as error:
             raise Unauthorized(f"invalid token: {_reason(error)}") from error
-        except ValidationError as error:
+        except (ValidationError, ValueError, ArithmeticError, TypeError, RecursionError) as error:
+            # The library lets times pass that no number can hold: signed is not the same as sensible.
             raise Unauthorized("invalid token: malformed claims") from error
+
+
+def _check_showable(claims: Any, depth: int = 0) -> None:
+    """Raise ValueError for claims that no JSON answer can show."""
+    if depth > MAX_DEPTH:
+        raise ValueError("nested too deep")
+    if isinstance(claims, dict):
+        for name, value in claims.items():
+            name.encode()
+            _check_showable(value, depth + 1)
+    elif isinstance(claims, list):
+        for value in claims:
+            _check_showable(value, depth + 1)
+    elif isinstance(claims, str):
+        claims.encode()
+    elif isinstance(claims, float) and not isfinite(claims):
+        raise ValueError("not a finite number")
 
 
 def _reason(error: jwt.PyJWTError) -> str:

@@ -46,3 +46,17 @@ class ServerLimits:
     """A body over this is parsed and handled alone among those of its tenant."""
     large_bodies: int = 4
     """Such bodies of all tenants at once."""
+    hashes: int = 1
+    """Password hashes at once, in a thread of low priority."""
+    hashes_waiting: int = 32
+    """Password hashes that wait for their turn; more is 503."""
+    free_guesses: int = 5
+    """Wrong answers of one address for one account, or for the system key, before it has to wait."""
+    guess_seconds: float = 1.0
+    """The first wait, doubled with every further wrong answer; an attempt meanwhile is 429."""
+    longest_guess_seconds: float = 8.0
+    """The longest wait."""
+    guesses_forgotten_seconds: float = 300.0
+    """Without a further wrong answer all is forgotten after this time."""
+    guessers: int = 10_000
+    """Addresses and accounts that are remembered; the oldest ones are forgotten first."""
