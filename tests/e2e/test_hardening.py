@@ -31,6 +31,27 @@ def test_ports_are_published_on_loopback_alone(stack: Stack, service: str) -> No
     assert [binding["HostIp"] for found in bindings.values() for binding in found] == ["127.0.0.1"]
 
 
+OUTSIDE = ["192.0.2.1/80", "1.1.1.1/443", "8.8.8.8/53", "169.254.169.254/80", "100.100.100.200/80"]
+"""Addresses of the internet, and where clouds answer with a machine's credentials."""
+
+
+@pytest.mark.parametrize("service", SERVERS)
+def test_no_container_has_a_way_out(stack: Stack, service: str) -> None:
+    reach = "timeout 3 bash -c 'exec 3<>/dev/tcp/{}' 2>/dev/null && echo {}; "
+    script = "".join(reach.format(target, target) for target in OUTSIDE) + "true"
+    assert stack.compose("exec", "-T", service, "bash", "-c", script) == ""
+
+
+def test_jobs_are_on_no_network_but_the_inner_one(stack: Stack) -> None:
+    containers = stack.containers()
+    networks = {name: containers[name]["NetworkSettings"]["Networks"] for name in (*SERVERS, *JOBS)}
+    project = containers["bossman"]["Config"]["Labels"]["com.docker.compose.project"]
+    inner, published = f"{project}_default", f"{project}_published"
+    assert {name: set(found) for name, found in networks.items()} == (
+        {key: {inner, published} for key in SERVERS} | {"secrets": {"none"}, "bigquery-init": {inner}}
+    )
+
+
 @pytest.mark.parametrize("service", JOBS)
 def test_jobs_have_ended_well(stack: Stack, service: str) -> None:
     state = stack.containers()[service]["State"]
