@@ -48,7 +48,7 @@ class ServerLimits:
     """Such bodies of all tenants at once."""
     hashes: int = 1
     """Password hashes at once, in a thread of low priority."""
-    hashes_waiting: int = 32
+    hashes_waiting: int = 64
     """Password hashes that wait for their turn; more is 503."""
     free_guesses: int = 5
     """Wrong answers of one address for one account, or for the system key, before it has to wait."""

@@ -57,6 +57,8 @@ def test_temporary_files_of_scripts_are_made_by_mktemp() -> None:
         if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
         for line in path.read_text().splitlines()
         if PREDICTABLE.search(line) and "mktemp" not in line and not line.lstrip().startswith("#")
+        # A container's own /tmp is nobody else's.
+        if "docker exec" not in line
     }
     assert lines == set()
 
