@@ -204,6 +204,6 @@ async def test_rows_that_are_all_refused_without_a_column_blame_no_event(
     batch = [envelope(tenant, f"e{n}", n) for n in range(3)]
     broken.fail_rows(3, "invalid", "a secret value")
     with pytest.raises(SinkRetryable, match="until another event passes"):
-        await send(through, batch, 1)
+        await send(through, batch, 4)
     broken.faults.clear()
     assert [receipt.outcome for receipt in await send(through, batch, 10)] == ["stored"] * 3

@@ -61,7 +61,7 @@ def test_the_status_of_a_first_start(running: Standin) -> None:
     assert {name: type(value) if value is not None else None for name, value in status.items()} == FIELDS
     assert status["orderly"] is True
     assert datetime.fromisoformat(status["started_at"]).tzinfo
-    assert running.health() == (0, "")
+    wait_until(lambda: running.health() == (0, ""), 60, "health passes")
 
 
 async def test_a_request_near_the_emulators_own_limit_passes(client: AsyncClient) -> None:

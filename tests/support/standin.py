@@ -19,6 +19,8 @@ from tests.support.docker import (
 
 PROJECT = "northstar-local"
 READY_SECONDS = 90.0
+ENDED_SECONDS = 300.0
+"""A busy machine takes long for three starts that die."""
 STOP_SECONDS = 60
 LABELS = {TEST_PROJECT: "1"}
 
@@ -98,7 +100,7 @@ class Standin:
 
     def exit_code(self) -> int:
         """Wait until it has ended; returns the exit code."""
-        return int(self._container.wait(timeout=READY_SECONDS)["StatusCode"])
+        return int(self._container.wait(timeout=ENDED_SECONDS)["StatusCode"])
 
     def log(self) -> str:
         """Everything it said."""
