@@ -25,6 +25,7 @@ from tests.support.far_ends import FarEnd, far_end
 from tests.support.page_client import hold
 
 SENT = 81
+ROUNDS = 100
 SHOWN_WITHIN = timedelta(minutes=10)
 """On the clock of the rounds; two minutes where the hour did not end meanwhile."""
 
@@ -58,6 +59,15 @@ class Running:
                 if (check["observedValue"] or 0) >= least:
                     return dict(check)
                 await asyncio.sleep(0.2)
+
+    async def once_compared(self, login: Login) -> dict[str, Any]:
+        """The indicator after rounds of reconciliation; tenants of other tests may come first."""
+        for _ in range(ROUNDS):
+            await self.services.reconciler.round()
+            seen = await self.shown(login)
+            if not seen["not_compared"]:
+                break
+        return seen
 
     async def until_shown(self, login: Login) -> timedelta:
         """Rounds of reconciliation until something is missing; how long it took on the clock."""
@@ -113,8 +123,7 @@ async def test_what_is_deleted_shows_everywhere_until_it_is_acknowledged(
     of_tenant = ("--tenant", login.tenant_id)
     clock.advance(minutes=2)
     async with app(end, clock) as running:  # another process than the one that accepted them
-        await running.services.reconciler.round()
-        seen = await running.shown(login)
+        seen = await running.once_compared(login)
         assert (seen["missing"], seen["not_compared"], seen["status"]) == (None, None, "up")
         assert (await verify(end, capsys, "events", *of_tenant))[0] == 0
 

@@ -15,15 +15,16 @@ from tests.support.stand_in import KILLED, SaidStandIn
 
 async def test_a_process_on_the_same_machine_has_no_skew(client: AsyncClient) -> None:
     store = FirestoreDocumentStore(client)
+    before = await store.count(HEARTBEATS, SYSTEM)  # of what ran on this emulator and was not stopped
     one, other = ProcessClocks(store), ProcessClocks(store)
     for clocks in (one, other, one):
         await clocks.beat()
     assert one.state is not None
-    assert len(one.state.others) == 1
+    assert 1 <= len(one.state.others) <= before + 1
     assert not one.state.apart
     for clocks in (one, other):
         await clocks.close()
-    assert await store.count(HEARTBEATS, SYSTEM) == 0
+    assert await store.count(HEARTBEATS, SYSTEM) == before
 
 
 async def test_the_command_closes_what_is_open(

@@ -87,7 +87,8 @@ async def test_no_content_reaches_any_log(
     assert "hunter2" not in everything_logged(caplog)
     assert "example.com" not in everything_logged(caplog)
     assert "4111111111111111" not in everything_logged(caplog)
-    assert len(caplog.records) == 1
+    # Libraries that the same worker has loaded may say something of their own.
+    assert len([record for record in caplog.records if record.name.startswith("engines")]) == 1
 
 
 async def test_a_failure_is_one_warning_that_names_event_tenant_and_cause(
