@@ -26,6 +26,8 @@ OF_THE_MOMENT = {
     "latency_ms",
     "observedValue",
     "time",
+    "compared_at",
+    "not_compared",
 }
 """When a dashboard was read and how long that took; every other value must be the same."""
 
