@@ -98,7 +98,7 @@ class Firestore:
 
 FIRESTORE_IMAGE = f"{TEST_PROJECT}-firestore"
 FIRESTORE_MEMORY = "1536m"
-"""As in the stack."""
+"""More than the stack gives it: one serves the tests of a whole folder."""
 
 
 @contextmanager
