@@ -118,6 +118,7 @@ def test_poison_is_refused_and_a_full_disk_shows_and_clears(stack: Stack) -> Non
 
 
 def test_a_crash_shows_and_clears_and_what_it_lost_is_said_until_it_is_acknowledged(stack: Stack) -> None:
+    stack.up("--sink", "firestore")
     rehearse(stack, "fault", "crash")
     acknowledge = ("./scripts/verify", "acknowledge", "--state")
     assert re.search(r"acknowledged: the state store came back as of .* is gone", stack.run(*acknowledge))
