@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol
 
 from engines.common.documents import Scope, StoreError
-from engines.nexus.backends.sink import Envelope, EventSink, SinkError
+from engines.nexus.backends.sink import Envelope, EventSink, SinkError, SinkPermanent
 from engines.nexus.delivery.attempt import send
 from engines.nexus.delivery.observer import Observer
 from engines.nexus.delivery.recent import AcceptedEvent, RecentEvents
@@ -95,11 +95,14 @@ class Recovery:
             return True
         if not await self._sink_answers():
             return False
+        self._due = mended = False  # whoever finds something missing meanwhile makes it due again
         try:
-            return await self._mend()
+            mended = await self._mend()
         except (SinkError, StoreError) as error:
             log.warning("what was accepted lately cannot be compared with the sink yet: %s", error)
-            return False
+        finally:
+            self._due = self._due or not mended
+        return mended
 
     async def _watch(self) -> None:
         while True:
@@ -130,20 +133,22 @@ class Recovery:
         return True
 
     async def _mend(self) -> bool:
+        """Send again what is missing; returns whether nothing is left to be looked at again."""
         events = self._recent.all()
-        missing, all_compared = await self._missing(events)
+        missing, is_done = await self._missing(events)
         for batch in _batches(missing):
-            await self._send(batch)
+            is_done = await self._send(batch) and is_done
         if self._store_came_back:
             envelopes = [from_text(event.text) for event in events]
             for restore in self._restore:
                 await restore(envelopes)
             self._store_came_back = False
-        self._due = not all_compared
-        return all_compared
+        return is_done
 
     async def _missing(self, events: Sequence[AcceptedEvent]) -> tuple[list[AcceptedEvent], bool]:
         """The events that the sink does not hold, and whether all could be compared."""
+        if self._sink.describe().discards:
+            return [], True
         by_place: dict[tuple[str, str], list[AcceptedEvent]] = defaultdict(list)
         for event in events:
             by_place[event.tenant_id, event.env].append(event)
@@ -162,15 +167,17 @@ class Recovery:
             missing += [event for event in accepted if event.event_id not in there]
         return missing, all_compared
 
-    async def _send(self, batch: Sequence[AcceptedEvent]) -> None:
+    async def _send(self, batch: Sequence[AcceptedEvent]) -> bool:
+        """Send the batch; returns whether the sink judged every event of it. Raises SinkError."""
         receipts = await send(self._sink, [from_text(event.text) for event in batch], SEND_SECONDS)
         resent = sum(receipt.outcome == "stored" for receipt in receipts)
         if resent:
             log.warning("%d accepted events were missing in the sink and were sent again", resent)
             self._observer.resent(resent)
-        for receipt in receipts:
-            if receipt.error:
-                log.error("accepted event %s cannot be sent again: %s", receipt.event_id, receipt.error)
+        errors = [(receipt.event_id, receipt.error) for receipt in receipts if receipt.error]
+        for event_id, error in errors:
+            log.error("accepted event %s is not sent again: %s", event_id, error)
+        return all(isinstance(error, SinkPermanent) for _, error in errors)
 
 
 def _batches(events: Sequence[AcceptedEvent]) -> Iterator[list[AcceptedEvent]]:

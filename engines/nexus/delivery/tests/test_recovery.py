@@ -6,14 +6,15 @@ from datetime import timedelta
 import pytest
 
 from engines.common.documents import Scope
-from engines.nexus.backends.sink import Envelope
+from engines.nexus.backends.noop import NoopSink
+from engines.nexus.backends.sink import Envelope, WriteReceipt
 from engines.nexus.delivery import Delivery
 from engines.nexus.delivery.observer import Unobserved
 from engines.nexus.delivery.recent import KEEP, RecentEvents
 from engines.nexus.delivery.recovery import Recovery
 from engines.nexus.delivery.text import to_text
 from engines.storage.memory import MemoryDocumentStore
-from tests.support.delivery import Processes
+from tests.support.delivery import AWAY, Processes
 
 
 class Counting(Unobserved):
@@ -168,3 +169,51 @@ async def test_events_are_kept_for_a_while_and_up_to_a_size(shared: Processes) -
     assert kept == [f"e-{number}" for number in range(10 - 1_000 // len(text), 10)]
     shared.clock.now += KEEP + timedelta(seconds=1)
     assert recent.all() == []
+
+
+async def test_an_event_of_which_nothing_is_known_yet_is_looked_at_again(kit: Kit) -> None:
+    await kit.shared.deliver(kit.process, "a", "b")
+    await kit.lose()
+    kit.start.generation = "second"
+    whole, late = kit.shared.sink.write, [True]
+
+    async def write(batch: Sequence[Envelope]) -> list[WriteReceipt]:
+        """The first answer settles one event and leaves the other open, as a divided batch may."""
+        if not late:
+            return await whole(batch)
+        late.clear()
+        [first, second] = batch
+        return [*await whole([first]), WriteReceipt(second.event_id, "refused", AWAY)]
+
+    kit.shared.sink.write = write  # type: ignore[method-assign]
+    assert not await kit.recovery.look()
+    assert await kit.recovery.look()
+    assert await kit.shared.stored() == ["a", "b"]
+
+
+async def test_a_loss_that_is_found_while_it_mends_is_looked_at_next(shared: Processes) -> None:
+    process, start = shared.alone(), Start()
+
+    async def lose_meanwhile(_: Sequence[Envelope]) -> None:
+        await shared.sink.inner.erase("t_acme")
+        recovery.found_missing(Scope("t_acme", "dev"))
+
+    recovery = Recovery(shared.sink, process.recent, process, Counting(), start, [lose_meanwhile])
+    await recovery.look()
+    await shared.deliver(process, "a")
+    start.generation = "second"
+    await recovery.look()
+    assert await shared.stored() == []
+    await recovery.look()
+    assert await shared.stored() == ["a"]
+
+
+async def test_a_sink_that_discards_is_sent_nothing_again(shared: Processes) -> None:
+    sink, start, observer = NoopSink(), Start(), Counting()
+    process = Delivery(sink, shared.clock)
+    recovery = Recovery(sink, process.recent, process, observer, start)
+    await recovery.look()
+    await process.deliver(shared.envelope("a"))
+    start.generation = "second"
+    assert await recovery.look()
+    assert observer.events == 0
