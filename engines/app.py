@@ -89,10 +89,11 @@ def create_app(
             stack.push_async_callback(services.backfill.stop)
             stack.push_async_callback(services.clocks.close)
             losses = services.state_losses
+            services.crash_repair.crashed()  # the process before this one may have been killed
             for work in (
                 _drain_audits(services.audit, opened),
                 services.clocks.run(),
-                services.crash_repair.run_when_settled(opened.clock()),
+                services.crash_repair.keep_repairing(),
                 *([losses.run()] if losses else []),
             ):
                 stack.callback(asyncio.create_task(work).cancel)

@@ -40,9 +40,10 @@ from engines.logging.events import EventPipeline
 from engines.logging.milestones import NotedMilestones
 from engines.logging.progress import Milestone
 from engines.logging.state_losses import StateLosses
-from engines.nexus.backends.sink import Envelope, EventSink, SinkDescription
+from engines.nexus.backends.sink import Envelope, SinkDescription
 from engines.nexus.delivery import Delivery
 from engines.nexus.delivery.recovery import Recovery
+from engines.nexus.delivery.text import plain
 from engines.privacy.service import PrivacyService
 from engines.reconciliation.acknowledging import acknowledged
 from engines.reconciliation.comparison import Comparison
@@ -143,8 +144,8 @@ def build_services(
     )
     services.dashboard = _dashboard_reads(services, adapters)
     services.overview = OverviewReads(noted.reads, arrivals.recent, clock)
+    services.crash_repair = _crash_repair(services, adapters)
     services.recovery = _recovery(services, adapters)
-    services.crash_repair = _crash_repair(services, adapters.sink)
     services.backfill = Backfill(_evidence(services, adapters), identity, noted)
     return services
 
@@ -183,10 +184,13 @@ def _reconciler(
 
 
 def _recovery(services: Services, adapters: Adapters) -> Recovery:
-    """What heals a break: events first, then what belongs beside them."""
+    """What heals a break: events first, then what belongs beside them, and later what was not accepted."""
 
     async def count_again(_: Sequence[Envelope]) -> None:
         services.arrivals.rewrite()
+
+    async def repair_later(_: Sequence[Envelope]) -> None:
+        services.crash_repair.crashed()
 
     recovery = Recovery(
         adapters.sink,
@@ -194,7 +198,7 @@ def _recovery(services: Services, adapters: Adapters) -> Recovery:
         services.delivery,
         services.metrics.of_sink(adapters.sink.describe().backend),
         adapters.stand_in.generation if adapters.stand_in else None,
-        [services.analytics.raw_records.restore, count_again],
+        [services.analytics.raw_records.restore, count_again, repair_later],
     )
 
     async def send_again(scope: Scope, _: Loss) -> None:
@@ -204,13 +208,23 @@ def _recovery(services: Services, adapters: Adapters) -> Recovery:
     return recovery
 
 
-def _crash_repair(services: Services, sink: EventSink) -> CrashRepair:
+def _crash_repair(services: Services, adapters: Adapters) -> CrashRepair:
     async def is_complete(scope: Scope) -> bool:
         found = await services.reconciler.compare(scope)
         return found.failure is None and not any(hour.suspected for hour in found.hours)
 
-    analytics = services.analytics
-    return CrashRepair(analytics.events, analytics.raw_records, sink, services.delivery.waiting, is_complete)
+    def accepted_lately() -> set[Scope]:
+        return {Scope(event.tenant_id, plain(event.env)) for event in services.delivery.recent.all()}
+
+    return CrashRepair(
+        services.analytics.events,
+        services.analytics.raw_records,
+        adapters.sink,
+        services.delivery.waiting,
+        is_complete,
+        accepted_lately,
+        adapters.clock,
+    )
 
 
 def _evidence(services: Services, adapters: Adapters) -> Evidence:

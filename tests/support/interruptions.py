@@ -25,7 +25,8 @@ EVENTS_PER_SECOND = 50
 BETWEEN_SECONDS = 3.0
 STATE_SECONDS = 0.25
 """Between two state changes of each kind."""
-HEALED_SECONDS = 90.0
+HEALED_SECONDS = 120.0
+"""Beyond the minute after which what a crash left half done is repaired."""
 ANSWER_SECONDS = 15.0
 
 
