@@ -157,19 +157,28 @@ check_secrets_mode() {
 }
 
 check_stale_volume() {
-  local volumes
+  local volumes other
   # A restore replaces the data, so it is the cure.
   if [ -z "$engine_answers" ] || [ -n "${restoring:-}" ]; then return; fi
   volumes=$(stack_volumes | tr '\n' ' ')
   if [ -f "$restore_marker" ]; then
     report fail STALE-VOLUME "a restore was interrupted: the data of project $project is partly the old, partly the new" \
       "./scripts/restore FILE once more, or wipe it: ./scripts/reset"
+  elif [ -n "$volumes" ] && [ -n "$adopted" ]; then
+    report pass STALE-VOLUME "a plain docker compose made project $project here: ./scripts/up goes on with it"
   elif [ -n "$volumes" ] && [ ! -s "$login_file" ]; then
     report fail STALE-VOLUME "data of project $project exists (${volumes% }), but its demo login .kit/demo-login.json is gone" "$stale_cure"
   elif [ -n "$volumes" ]; then
     report pass STALE-VOLUME "data and demo login are both there"
   else
-    report pass STALE-VOLUME "no data yet"
+    other=$(compose_default_name)
+    volumes=$(volumes_of "$other" | tr '\n' ' ')
+    if [ -n "$volumes" ] && [ "$other" != "$project" ]; then
+      report warn STALE-VOLUME "no data yet; a plain docker compose in a folder of this name left ${volumes% }" \
+        "if it was here and you want that data: COMPOSE_PROJECT_NAME=$other ./scripts/up; else nothing"
+    else
+      report pass STALE-VOLUME "no data yet"
+    fi
   fi
 }
 

@@ -86,6 +86,24 @@ write_private() {
   mv -f "$draft" "$target"
 }
 
+# as_called FILE: what the caller means by it, wherever she stands; scripts work in the checkout's root.
+as_called() {
+  case $1 in
+    /*) printf '%s' "$1" ;;
+    *) printf '%s/%s' "${called_from%/}" "${1#./}" ;;
+  esac
+}
+
+# refuse_tracked CODE FILE: a file with secrets never lands where git would take it.
+refuse_tracked() {
+  local folder
+  folder=$(dirname "$2")
+  if [ "$(git -C "$folder" rev-parse --is-inside-work-tree 2>/dev/null || true)" = true ] &&
+    ! git -C "$folder" check-ignore -q "$2" 2>/dev/null; then
+    die "$1" "$2 would hold secrets where git takes it for a file of the project" "leave FILE out (backups/ is ignored), or choose a folder outside"
+  fi
+}
+
 run_in_background() {
   "$@" &
   background_pid=$!

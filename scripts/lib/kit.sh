@@ -3,6 +3,7 @@
 #   . "$(dirname "$0")/lib/kit.sh"
 # shellcheck disable=SC2034  # the topic files use these
 
+called_from=$PWD
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 compose_minimum=2.24.4
 engine_minimum=20.10
@@ -11,6 +12,8 @@ engine_minimum=20.10
 . "$root/scripts/lib/common.sh"
 # shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=output.sh
 . "$root/scripts/lib/output.sh"
+# shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=lock.sh
+. "$root/scripts/lib/lock.sh"
 # shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=host.sh
 . "$root/scripts/lib/host.sh"
 # shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=state.sh

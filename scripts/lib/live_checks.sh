@@ -31,7 +31,7 @@ check_service() {
   restarts=$(state_field "$line" 7)
   case $(readiness "$service" "$line") in
     ready | restarted) report_running "$service" "$line" "$restarts" ;;
-    waiting) report warn "STACK-$service" "is starting$(health_cause "$line")" "wait a few seconds, then ./scripts/doctor" ;;
+    waiting) report warn "STACK-$service" "$(if is_job "$service"; then printf 'is at work, not done yet'; else printf 'is starting'; fi)$(health_cause "$line")" "wait a few seconds, then ./scripts/doctor" ;;
     unhealthy) report fail "STACK-$service" "is unhealthy$(health_cause "$line")" "docker compose logs $service; then docker compose restart $service" ;;
     paused) report fail "STACK-$service" "is paused" "docker compose unpause $service" ;;
     *) report_dead "$service" "$line" ;;
@@ -167,6 +167,24 @@ check_standin() {
   esac
 }
 
+# A container keeps the image that it was made from, whatever was built or edited since.
+check_code() {
+  local line service image old=""
+  if ! stack_is_running; then return; fi
+  while read -r service image; do
+    line=$(state_of "$service" "$(container_states)")
+    if [ -z "$line" ]; then continue; fi
+    if [ "$(docker inspect -f '{{.Image}}' "$(state_field "$line" 2)" 2>/dev/null || true)" != "$(image_id "$image")" ]; then old="$old $service"; fi
+  done <<<"$(built_images)"
+  if [ -n "$old" ]; then
+    report warn CODE "made from an image that has been built anew since:$old" "./scripts/up"
+  elif ! build_is_current "$(build_inputs | digest)"; then
+    report warn CODE "files of this checkout were changed since ./scripts/up built the images: older code runs" "./scripts/up builds what changed"
+  else
+    report pass CODE "what runs was built from this checkout as it is"
+  fi
+}
+
 # An image for another processor type runs emulated, slowly, or not at all.
 check_arch() {
   local engine id image_arch name foreign=""
@@ -183,9 +201,27 @@ check_arch() {
   fi
 }
 
+# The stack's own services are asked directly, never through a proxy, whatever Docker's configuration gives to containers.
+check_proxy() {
+  local id found=""
+  for id in $(project_containers); do
+    if docker inspect -f '{{range .Config.Env}}{{println .}}{{end}}' "$id" 2>/dev/null | grep -Eiq '^[a-z]+_proxy=.'; then
+      found="$found $(docker inspect -f '{{index .Config.Labels "com.docker.compose.service"}}' "$id" 2>/dev/null || true)"
+    fi
+  done
+  if [ -n "$found" ]; then
+    report fail PROXY "a proxy is set in the containers of:$found; they would ask it for each other" \
+      "take HTTP_PROXY and its like out of your overrides (compose.yaml empties what Docker's configuration gives), then ./scripts/up"
+  else
+    report pass PROXY "no container goes through a proxy"
+  fi
+}
+
 live_checks() {
   if [ -z "$engine_answers" ] || ! have_compose; then return; fi
   check_arch
+  check_code
+  check_proxy
   check_services
   check_stores
   if stack_is_running; then check_state; fi

@@ -55,7 +55,9 @@ readiness() {
   status=$(state_field "$2" 3) exit_code=$(state_field "$2" 4) health=$(state_field "$2" 6) restarts=$(state_field "$2" 7)
   case $status in
     running)
-      if [ "${restarts:-0}" -gt 0 ] && ! was_there_before "$2"; then
+      if is_job "$1"; then
+        printf waiting
+      elif [ "${restarts:-0}" -gt 0 ] && ! was_there_before "$2"; then
         printf restarted
       else
         case $health in healthy | none) printf ready ;; unhealthy) printf unhealthy ;; *) printf waiting ;; esac
@@ -134,10 +136,18 @@ start_stack() {
 }
 
 # stop_stack COMMAND: removes containers and network, keeps the volumes. Every profile, or a container started with one
-# would stay behind. COMMAND is what to run after the cure.
+# would stay behind. COMMAND is what to run after the cure. Sets lost to how the state store ended, when not in order.
 stop_stack() {
-  local log
+  local log line
+  lost=""
   log=$(mktemp "${TMPDIR:-/tmp}/kit-down.XXXXXX")
+  line=$(state_of firestore "$(container_states)")
+  if [ "$(state_field "$line" 3)" = running ] && compose --profile '*' --ansi never stop >"$log" 2>&1; then
+    line=$(state_of firestore "$(container_states)")
+    if [ "$(state_field "$line" 4)" != 0 ]; then
+      lost="exit code $(state_field "$line" 4): $(docker logs --tail 1 "$(state_field "$line" 2)" 2>&1 | first_line)"
+    fi
+  fi
   if ! compose --profile '*' --ansi never down --remove-orphans >"$log" 2>&1; then
     tail -n 15 "$log" >&2
     rm -f "$log"

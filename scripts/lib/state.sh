@@ -14,6 +14,17 @@ fresh_project_name() {
   printf '%s-%s' "${base:-northstar}" "$(printf '%s' "$root" | digest | cut -c1-6)"
 }
 
+# The project that a plain docker compose made from this folder before ./scripts/up was ever run; nothing when there is none.
+plain_project() {
+  bounded 5 docker ps -a --filter "label=com.docker.compose.project.working_dir=$root" --format '{{.Label "com.docker.compose.project"}}' 2>/dev/null |
+    LC_ALL=C sort -u | sed -n 1p || true
+}
+
+# How Compose names a project after its folder.
+compose_default_name() {
+  basename "$root" | LC_ALL=C tr '[:upper:]' '[:lower:]' | LC_ALL=C sed -E 's/[^a-z0-9_-]+//g; s/^[_-]+//'
+}
+
 # env_value NAME: its last value in .env, as Compose reads it.
 env_value() {
   if [ -r "$env_file" ]; then sed -n "s/^$1=//p" "$env_file" | tail -n 1 | tr -d "\"'\r"; fi
@@ -78,7 +89,10 @@ load_state() {
     copied=yes
     project=""
   fi
-  if [ -z "$project" ]; then project=${COMPOSE_PROJECT_NAME:-$(fresh_project_name)}; fi
+  adopted=""
+  if [ -z "$project" ]; then project=${COMPOSE_PROJECT_NAME:-}; fi
+  if [ -z "$project" ] && [ -z "$copied" ]; then adopted=$(plain_project) && project=$adopted; fi
+  if [ -z "$project" ]; then project=$(fresh_project_name); fi
   if [ -z "$profiles" ]; then profiles=${COMPOSE_PROFILES:-}; fi
   case $(env_value COMPOSE_FILE) in
     '') ;;
@@ -136,4 +150,5 @@ ensure_demo_login() {
   chmod 600 "$login_file"
 }
 
-stack_volumes() { docker volume ls -q --filter "label=com.docker.compose.project=$project" 2>/dev/null || true; }
+volumes_of() { docker volume ls -q --filter "label=com.docker.compose.project=$1" 2>/dev/null || true; }
+stack_volumes() { volumes_of "$project"; }

@@ -51,16 +51,40 @@ memory_cure() {
   printf 'in compose/compose.yaml, at firestore, set mem_limit: %sm; then ./scripts/up' "$((${bytes:-0} / 524288))"
 }
 
+# volume_cure: gives the volume back to the stand-in's user. No restart: what is not saved would be gone with it.
+volume_cure() {
+  printf 'docker run --rm --user 0 --network none -v %s_firestore:/data --entrypoint chown %s -R %s /data; then it continues by itself' \
+    "$project" "$(image_of firestore)" "$volume_user"
+}
+
+# why_unsaved STATUS: why the state store cannot save; nothing when it can.
+why_unsaved() {
+  local why
+  why=$(status_field refused_because "$1")
+  if [ -z "$why" ] && [ "$(status_field saving "$1")" = failing ]; then why="volume: saving fails: $(status_field save_error "$1")"; fi
+  printf '%s' "$why"
+}
+
+# refuse_unsaved SCRIPT ...: nothing is stopped whose last save would fail. memory: is no hindrance to a save.
+refuse_unsaved() {
+  local status why since
+  status=$(stand_in_status)
+  why=$(why_unsaved "$status")
+  case $why in '' | memory:*) return ;; esac
+  since=$(status_field saved_at "$status")
+  die UNSAVED "the state store cannot save ($why): stopped now, what was stored since ${since:-its start} would be gone. Nothing was stopped" \
+    "make it able to save, see above, then $1; to stop and lose it: ./scripts/down --discard"
+}
+
 check_saving() {
   local status=$1 why
-  why=$(status_field refused_because "$status")
-  if [ -z "$why" ] && [ "$(status_field saving "$status")" = failing ]; then why="volume: saving fails: $(status_field save_error "$status")"; fi
+  why=$(why_unsaved "$status")
   case $why in
     '') ;;
     disk:* | *'No space left'*)
       report fail DISK "the state store: $why" "docker system df shows what Docker holds: make room, then it continues by itself" ;;
     memory:*) report fail MEMORY "the state store: $why" "$(memory_cure)" ;;
-    *) report fail VOLUME "the state store: $why" "docker compose logs firestore; then docker compose restart firestore" ;;
+    *) report fail VOLUME "the state store: $why" "$(volume_cure)" ;;
   esac
   case $why in memory:*) ;; *) check_store_memory "$(status_field memory_used_bytes "$status")" "$(status_field memory_limit_bytes "$status")" ;; esac
 }

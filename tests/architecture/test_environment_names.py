@@ -54,6 +54,11 @@ TOOLS = {
 }
 """Variables of the shell, Docker, Compose, pip and proxies that scripts read or set."""
 
+NOT_INHERITED = {f"{kind}_PROXY" for kind in ("HTTP", "HTTPS", "FTP", "ALL", "NO")} | {
+    f"{kind}_proxy" for kind in ("http", "https", "ftp", "all", "no")
+}
+"""Docker's client configuration gives these to every container; the stack empties them."""
+
 BUILD_ARGUMENTS = {
     "BASE",
     "COMMIT",
@@ -83,7 +88,9 @@ def named(path: Path) -> str:
 @pytest.mark.parametrize("path", files("compose.yaml", "compose/*.yaml"), ids=named)
 def test_compose_files_set_only_existing_names(path: Path) -> None:
     services = (yaml.safe_load(path.read_text()) or {}).get("services") or {}
-    set_here = {name for service in services.values() for name in (service.get("environment") or {})}
+    given = [service.get("environment") or {} for service in services.values()]
+    assert not [name for found in given for name in NOT_INHERITED & found.keys() if found[name]]
+    set_here = {name for found in given for name in found} - NOT_INHERITED
     interpolated = set(SHELL_EXPANSION.findall(path.read_text()))
     assert set_here <= SETTINGS | SDK.keys()
     assert interpolated <= SETTINGS | SDK.keys() | TOOLS

@@ -112,11 +112,12 @@ def journey(stack: Stack) -> Iterator[Journey]:
                 Filler(stack.url, login, env).everything()
         put_elsewhere(stack)
         before, kept = dashboards(http, logins), elsewhere(stack)
-        backup = stack.run("./scripts/backup", ARCHIVE)
+        backup = stack.run("sh", "-c", f"cd scripts && ./backup ../{ARCHIVE}")
         after = dashboards(http, logins)
         saved = stack.run("./scripts/bundle", "save", IMAGES)
-        loaded = copy.run("./scripts/bundle", "load", str(stack.path / IMAGES))
-        restored = copy.run("./scripts/restore", str(stack.path / ARCHIVE), "--yes")
+        called = f"cd {stack.path} && {copy.path}/scripts"  # files are named from there
+        loaded = copy.run("sh", "-c", f"{called}/bundle load {IMAGES}")
+        restored = copy.run("sh", "-c", f"{called}/restore {ARCHIVE} --yes")
         copy.url = url_of(copy, "bossman", 8000)
         with copy.client() as there:
             in_copy = dashboards(there, logins)

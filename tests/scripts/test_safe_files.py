@@ -14,7 +14,7 @@ root=$1 project=kit
 debian_suite=trixie
 for name in common output host images stack state; do . "scripts/lib/$name.sh"; done
 """
-PREDICTABLE = re.compile(r"(TMPDIR|/tmp\b|\$\$)")
+PREDICTABLE = re.compile(r"(TMPDIR|/tmp\b|[\w./}-]\$\$)")
 """A name in a folder that others may write to, or one that can be guessed."""
 
 

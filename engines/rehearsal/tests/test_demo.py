@@ -62,6 +62,12 @@ async def test_a_second_run_finds_the_tenant_and_adds_nothing(kit: MemoryKit) ->
     assert len(await stored_events(kit.sink, first)) == 1
 
 
+async def test_row_9_two_first_runs_at_once_find_one_tenant(kit: MemoryKit) -> None:
+    found = await asyncio.gather(*(ensure(kit) for _ in range(3)))
+    assert len(set(found)) == 1
+    assert len(await kit.services.identity.tenants.find(SYSTEM)) == 1
+
+
 async def test_an_address_with_another_password_is_code_3(kit: MemoryKit) -> None:
     tenant_id = await ensure(kit)
     with pytest.raises(DemoError) as caught:
