@@ -9,6 +9,7 @@ from engines.budget.models import MAX_ITEMS, UsageEventBody, UsageItems
 from engines.budget.service import BudgetService
 from engines.budget.summary import BudgetSummary
 from engines.common.dependencies import Member
+from engines.common.idempotency import GivenKey
 from engines.common.identity import check_body_scope
 
 router = APIRouter(prefix="/budget/usage", tags=["budget"])
@@ -40,16 +41,17 @@ Usage = Annotated[
 
 
 @router.post("", responses=REFUSALS)
-async def record_usage(body: Usage, context: Member, budget: Budget) -> UsageItems:
+async def record_usage(body: Usage, context: Member, budget: Budget, key: GivenKey) -> UsageItems:
     """Record one usage event or up to 500, all or nothing.
 
-    An own `id` makes a repeated request safe: the second one is 409. Costs have at most 27 decimal places
+    An own `id` makes a repeated request safe: the second one is 409. So does an Idempotency-Key: the second
+    answers what the first stored. Costs have at most 27 decimal places
     and 10^12 in size; times need a timezone and are kept in UTC.
     """
     items = body if isinstance(body, list) else [body]
     for item in items:
         check_body_scope(context, item.tenant_id, item.env)
-    return UsageItems(items=await budget.record(context, items))
+    return UsageItems(items=await budget.record(context, items, key))
 
 
 @router.get("")

@@ -12,9 +12,10 @@ from engines.budget.rollups import rollup_writes
 from engines.budget.summary import BudgetSummaries
 from engines.common.clock import Clock, utc_now
 from engines.common.collection import Collection
-from engines.common.documents import DocumentStore, Scalar, Scope
+from engines.common.documents import DocumentStore, KeyTaken, Scalar, Scope
 from engines.common.errors import Conflict
 from engines.common.gates import ProviderGate
+from engines.common.idempotency import IdempotencyKey, stored_before
 from engines.common.identity import RequestContext
 from engines.logging.milestones import Milestones, Unnoted
 
@@ -39,10 +40,16 @@ class BudgetService:
         self._clock = clock
         self._milestones = milestones or Unnoted()
 
-    async def record(self, context: RequestContext, bodies: Sequence[UsageEventBody]) -> list[UsageEvent]:
-        """Store all events and their roll-ups in one atomic batch, or nothing.
+    async def record(
+        self,
+        context: RequestContext,
+        bodies: Sequence[UsageEventBody],
+        key: IdempotencyKey | None = None,
+    ) -> list[UsageEvent]:
+        """Store all events and their roll-ups in one atomic batch, or nothing; once under the same ``key``.
 
-        Raises Forbidden when a provider is disabled, Conflict or KeyTaken when an id is in use.
+        Raises Forbidden when a provider is disabled, Conflict or KeyTaken when an id is in use,
+        Unprocessable for a key of another request.
         """
         for provider in dict.fromkeys(body.provider for body in bodies):
             await self._providers.require_provider(context, provider)
@@ -52,9 +59,19 @@ class BudgetService:
             raise Conflict("two items of the request have the same id")
         if events:
             creates = [self.events.write(context.scope, event.id, event, create=True) for event in events]
-            await self._store.put_all([*creates, *rollup_writes(context.scope, events)])
+            if key:
+                creates.append(key.write(self._store, context.scope, [event.id for event in events], now))
+            try:
+                await self._store.put_all([*creates, *rollup_writes(context.scope, events)])
+            except KeyTaken as taken:
+                ids = await stored_before(key, self._store, context.scope, taken)
+                return [event for event_id in ids if (event := await self._event(context.scope, event_id))]
             self._milestones.reached(context.scope, "first_usage")
         return events
+
+    async def _event(self, scope: Scope, event_id: str) -> UsageEvent | None:
+        stored = await self.events.get(scope, event_id)
+        return stored.record if stored else None
 
     async def usage(
         self, scope: Scope, where: Mapping[str, Scalar], window_days: int, offset: int, limit: int

@@ -120,6 +120,16 @@ def render(error: EngineError) -> JSONResponse:
     return JSONResponse({"detail": error.detail}, error.status, error.headers)
 
 
+def _how_to_repeat(request: Request) -> dict[str, str]:
+    """What the caller of a route that creates has to know: a write without an answer may be carried out."""
+    stores_once: bool | None = getattr(request.state, "stores_once", None)
+    if stores_once is None:
+        return {}
+    repeat = "send it again with the same Idempotency-Key: it is stored once"
+    without = "send it with an Idempotency-Key from now on; sent again without one it may be stored twice"
+    return {"outcome": "unknown", "repeat": repeat if stores_once else without}
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Make ``app`` answer the error family, store errors and validation errors in the one shape."""
 
@@ -134,7 +144,8 @@ def install_error_handlers(app: FastAPI) -> None:
             return render(Conflict("the id is taken by another record"))
         if not error.transient:
             return render(Unprocessable(f"the store cannot hold this record: {error}"))
-        return render(Unavailable({"error": "state_store_unavailable", "reason": str(error)}))
+        detail = {"error": "state_store_unavailable", "reason": str(error)}
+        return render(Unavailable(detail | _how_to_repeat(request)))
 
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from engines.common.dependencies import CurrentAuth, CurrentContext, Member, OwnerOrAdmin, require_role
+from engines.common.idempotency import GivenKey
 from engines.common.identity import check_body_scope
 from engines.firearms.models import DemoResult, Level, Licence, LicenceBody, LicenceCheck, LicenceStatus
 from engines.firearms.service import FirearmsService
@@ -43,12 +44,20 @@ Firearms = Annotated[FirearmsService, Depends(_service)]
 
 @router.post("", responses=AUDITED | ISSUE_REFUSED)
 async def issue_licence(
-    body: LicenceBody, context: CurrentContext, auth: CurrentAuth, firearms: Firearms, response: Response
+    body: LicenceBody,
+    context: CurrentContext,
+    auth: CurrentAuth,
+    firearms: Firearms,
+    response: Response,
+    key: GivenKey,
 ) -> Licence:
-    """Issue a licence. Owner or admin. An own id that is in use replaces that licence."""
+    """Issue a licence, once under the same Idempotency-Key. Owner or admin.
+
+    An own id that is in use replaces that licence.
+    """
     check_body_scope(context, body.tenant_id, body.env)
     require_role(context, auth, "owner", "admin")
-    return _audited(response, await firearms.issue(context, body))
+    return _audited(response, await firearms.issue(context, body, key))
 
 
 @router.get("")
@@ -96,6 +105,8 @@ async def revoke_licence(
     return _audited(response, await firearms.revoke(context, licence_id))
 
 
-def _audited(response: Response, done: tuple[Licence, AuditStatus]) -> Licence:
-    licence, response.headers["X-Audit-Status"] = done
+def _audited(response: Response, done: tuple[Licence, AuditStatus | None]) -> Licence:
+    licence, status = done
+    if status:  # none where nothing was stored: an earlier request did
+        response.headers["X-Audit-Status"] = status
     return licence

@@ -2,8 +2,9 @@
 
 from engines.common.clock import Clock, utc_now
 from engines.common.collection import Collection
-from engines.common.documents import DocumentStore, Scalar, Scope
+from engines.common.documents import DocumentStore, KeyTaken, Scalar, Scope
 from engines.common.errors import Forbidden, NotFound
+from engines.common.idempotency import IdempotencyKey, stored_before
 from engines.common.identity import RequestContext
 from engines.firearms.models import FIREARMS_LICENCES, Level, Licence, LicenceBody, LicenceStatus
 from engines.firearms.rules import DANGEROUS_ACTIONS, is_allowed
@@ -19,16 +20,28 @@ class FirearmsService:
         self._audit = audit
         self._clock = clock
 
-    async def issue(self, context: RequestContext, body: LicenceBody) -> tuple[Licence, AuditStatus]:
-        """Store a licence, replacing the scope's own of the same id. Raises KeyTaken for another scope's."""
+    async def issue(
+        self, context: RequestContext, body: LicenceBody, key: IdempotencyKey | None = None
+    ) -> tuple[Licence, AuditStatus | None]:
+        """Store a licence, replacing the scope's own of the same id; once under the same ``key``.
+
+        The licence as it is now when it was stored before. Raises KeyTaken for another scope's id,
+        Unprocessable for a key of another request.
+        """
         now = self._clock()
         given = {name: value for name, value in body if value is not None}
         times = {"issued_at": now, "created_at": now, "updated_at": now}
         owner = {"tenant_id": context.tenant_id, "env": context.env}
         licence = Licence.model_validate(times | given | owner)
         writes = [self.licences.write(context.scope, licence.id, licence)]
+        if key:
+            writes.append(key.write(self._store, context.scope, [licence.id], now))
         change = Change(context, "firearms.issue", {"licence_id": licence.id})
-        return licence, await self._audit.put_all(self._store, writes, change)
+        try:
+            return licence, await self._audit.put_all(self._store, writes, change)
+        except KeyTaken as taken:
+            [licence_id] = await stored_before(key, self._store, context.scope, taken)
+            return await self.get(context.scope, licence_id), None
 
     async def revoke(self, context: RequestContext, licence_id: str) -> tuple[Licence, AuditStatus]:
         """Set the status to revoked. Raises NotFound."""

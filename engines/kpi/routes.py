@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from engines.common.dependencies import CurrentAuth, CurrentContext, Member, require_role
+from engines.common.idempotency import GivenKey
 from engines.common.identity import check_body_scope
 from engines.kpi.models import CorridorBody, DefinitionBody, KpiConfig, KpiCorridor, KpiDefinition
 from engines.kpi.service import KpiService
@@ -29,12 +30,15 @@ Kpi = Annotated[KpiService, Depends(_service)]
 
 @router.post("/definitions", responses=DEFINITION_REFUSALS)
 async def upsert_definition(
-    body: DefinitionBody, context: CurrentContext, auth: CurrentAuth, kpi: Kpi
+    body: DefinitionBody, context: CurrentContext, auth: CurrentAuth, kpi: Kpi, key: GivenKey
 ) -> KpiDefinition:
-    """Store a definition. Owner or admin. Without an `id` each call adds one, whatever its name."""
+    """Store a definition. Owner or admin. Without an `id` each call adds one, whatever its name.
+
+    Under the same Idempotency-Key it adds one once.
+    """
     require_role(context, auth, "owner", "admin")
     check_body_scope(context, body.tenant_id, body.env)
-    return await kpi.upsert_definition(context, body)
+    return await kpi.upsert_definition(context, body, key)
 
 
 @router.get("/definitions")
@@ -45,12 +49,15 @@ async def list_definitions(context: Member, kpi: Kpi, surface: str | None = None
 
 @router.put("/corridors", responses=CORRIDOR_REFUSALS)
 async def upsert_corridor(
-    body: CorridorBody, context: CurrentContext, auth: CurrentAuth, kpi: Kpi
+    body: CorridorBody, context: CurrentContext, auth: CurrentAuth, kpi: Kpi, key: GivenKey
 ) -> KpiCorridor:
-    """Store a corridor. Owner or admin, under a strategy lock. Without an `id` each call adds one."""
+    """Store a corridor. Owner or admin, under a strategy lock. Without an `id` each call adds one.
+
+    Under the same Idempotency-Key it adds one once.
+    """
     require_role(context, auth, "owner", "admin")
     check_body_scope(context, body.tenant_id, body.env)
-    return await kpi.upsert_corridor(context, body)
+    return await kpi.upsert_corridor(context, body, key)
 
 
 @router.get("/corridors")

@@ -8,8 +8,9 @@ from uuid import uuid4
 
 from engines.common.clock import Clock, utc_now
 from engines.common.collection import Collection, Stored
-from engines.common.documents import DocumentStore, Scalar, Scope
+from engines.common.documents import DocumentStore, KeyTaken, Scalar, Scope
 from engines.common.gates import LockGate
+from engines.common.idempotency import IdempotencyKey, stored_before
 from engines.common.identity import RequestContext
 from engines.kpi.models import (
     KPI_CORRIDORS,
@@ -39,18 +40,26 @@ class KpiService:
     ) -> None:
         self.definitions = Collection(store, KPI_DEFINITIONS, KpiDefinition)
         self.corridors = Collection(store, KPI_CORRIDORS, KpiCorridor)
+        self._store = store
         self._lock_gate = lock_gate
         self._clock = clock
         self._milestones = milestones or Unnoted()
 
-    async def upsert_definition(self, context: RequestContext, body: DefinitionBody) -> KpiDefinition:
-        """Store a definition; one with the same id is replaced and keeps its ``created_at``."""
-        return await self._upsert(self.definitions, KpiDefinition, context, body)
+    async def upsert_definition(
+        self, context: RequestContext, body: DefinitionBody, key: IdempotencyKey | None = None
+    ) -> KpiDefinition:
+        """Store a definition; one with the same id is replaced and keeps its ``created_at``.
 
-    async def upsert_corridor(self, context: RequestContext, body: CorridorBody) -> KpiCorridor:
+        Once under the same ``key``. Raises Unprocessable for a key of another request.
+        """
+        return await self._upsert(self.definitions, KpiDefinition, context, body, key)
+
+    async def upsert_corridor(
+        self, context: RequestContext, body: CorridorBody, key: IdempotencyKey | None = None
+    ) -> KpiCorridor:
         """Store a corridor like a definition. Raises Conflict unless a strategy lock allows it."""
         await self._lock_gate.require(context, CORRIDOR_ACTION, body.surface)
-        return await self._upsert(self.corridors, KpiCorridor, context, body)
+        return await self._upsert(self.corridors, KpiCorridor, context, body, key)
 
     async def list_definitions(self, scope: Scope, surface: str | None) -> list[KpiDefinition]:
         """Definitions of one surface or of all, oldest first."""
@@ -77,6 +86,7 @@ class KpiService:
         model: type[Record],
         context: RequestContext,
         body: DefinitionBody | CorridorBody,
+        key: IdempotencyKey | None,
     ) -> Record:
         now = self._clock()
         own: dict[str, Any] = {
@@ -90,7 +100,15 @@ class KpiService:
             created_at = present.created_at if present else now
             return model.model_validate(body.model_dump() | own | {"created_at": created_at})
 
-        record = await records.mutate(context.scope, own["id"], change)
+        beside = [key.write(self._store, context.scope, [own["id"]], now)] if key else []
+        try:
+            record = await records.mutate(context.scope, own["id"], change, beside)
+        except KeyTaken as taken:
+            [record_id] = await stored_before(key, self._store, context.scope, taken)
+            stored = await records.get(context.scope, record_id)
+            if stored is None:
+                raise
+            return stored.record
         self._milestones.reached(context.scope, "kpi_configured")
         return record
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from engines.common.dependencies import CurrentAuth, CurrentContext, Member, OwnerOrAdmin, require_role
+from engines.common.idempotency import GivenKey
 from engines.logging.audit import AuditStatus
 from engines.strategy_lock.models import LockBody, LockPatch, LockStatus, StrategyLock
 from engines.strategy_lock.service import StrategyLockService
@@ -35,9 +36,11 @@ Locks = Annotated[StrategyLockService, Depends(_service)]
 
 
 @router.post("", responses=AUDITED | NO_USER)
-async def create_lock(body: LockBody, context: Member, locks: Locks, response: Response) -> StrategyLock:
-    """Create a draft lock. Every member may, viewers too."""
-    return _audited(response, await locks.create(context, body))
+async def create_lock(
+    body: LockBody, context: Member, locks: Locks, response: Response, key: GivenKey
+) -> StrategyLock:
+    """Create a draft lock, once under the same Idempotency-Key. Every member may, viewers too."""
+    return _audited(response, await locks.create(context, body, key))
 
 
 @router.get("")
@@ -79,6 +82,8 @@ async def reject_lock(lock_id: str, context: OwnerOrAdmin, locks: Locks, respons
     return _audited(response, await locks.reject(context, lock_id))
 
 
-def _audited(response: Response, done: tuple[StrategyLock, AuditStatus]) -> StrategyLock:
-    lock, response.headers["X-Audit-Status"] = done
+def _audited(response: Response, done: tuple[StrategyLock, AuditStatus | None]) -> StrategyLock:
+    lock, status = done
+    if status:  # none where nothing was stored: an earlier request did
+        response.headers["X-Audit-Status"] = status
     return lock

@@ -4,8 +4,9 @@ from typing import Any
 
 from engines.common.clock import Clock, utc_now
 from engines.common.collection import Collection
-from engines.common.documents import DocumentStore, Scalar, Scope
+from engines.common.documents import DocumentStore, KeyTaken, Scalar, Scope
 from engines.common.errors import BadRequest, Conflict, NotFound
+from engines.common.idempotency import IdempotencyKey, stored_before
 from engines.common.identity import RequestContext
 from engines.logging.audit import Audit, AuditStatus, Change
 from engines.logging.milestones import Milestones, Unnoted
@@ -29,8 +30,13 @@ class StrategyLockService:
         self._clock = clock
         self._milestones = milestones or Unnoted()
 
-    async def create(self, context: RequestContext, body: LockBody) -> tuple[StrategyLock, AuditStatus]:
-        """Store a draft. Raises BadRequest for a caller without a user id."""
+    async def create(
+        self, context: RequestContext, body: LockBody, key: IdempotencyKey | None = None
+    ) -> tuple[StrategyLock, AuditStatus | None]:
+        """Store a draft, once under the same ``key``; the lock as it is now when it was stored before.
+
+        Raises BadRequest for a caller without a user id, Unprocessable for a key of another request.
+        """
         if not context.user_id:
             raise BadRequest("user_id required for strategy lock creation")
         now = self._clock()
@@ -43,8 +49,14 @@ class StrategyLockService:
             updated_at=now,
         )
         writes = [self.locks.write(context.scope, lock.id, lock, create=True)]
+        if key:
+            writes.append(key.write(self._store, context.scope, [lock.id], now))
         change = Change(context, "strategy_lock.create", {"lock_id": lock.id})
-        return lock, await self._audit.put_all(self._store, writes, change)
+        try:
+            return lock, await self._audit.put_all(self._store, writes, change)
+        except KeyTaken as taken:
+            [lock_id] = await stored_before(key, self._store, context.scope, taken)
+            return await self.get(context.scope, lock_id), None
 
     async def list_locks(
         self,
