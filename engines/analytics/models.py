@@ -13,7 +13,10 @@ AnalyticsEventType = Literal["pageview", "cta_click"]
 
 
 class PageviewBody(BaseModel):
-    """A page was seen."""
+    """A page was seen. The fields, in this order, are the event's ``input``.
+
+    ``tenant_id`` and ``env`` are none of them: a body's own count only where no header names the tenant.
+    """
 
     surface: str
     page_type: str | None = None
@@ -28,8 +31,6 @@ class PageviewBody(BaseModel):
     seo_title: str | None = None
     seo_description: str | None = None
     metadata: dict[str, Any] = {}
-    tenant_id: str | None = None
-    env: str | None = None
 
 
 class CtaClickBody(PageviewBody):

@@ -8,7 +8,7 @@ from engines.analytics.models import AnalyticsEventType, CtaClickBody, PageviewB
 from engines.analytics.service import AnalyticsService
 from engines.common.dependencies import Member
 from engines.common.errors import RETRY_AFTER_SECONDS
-from engines.common.identity import RequestContext, check_body_scope
+from engines.common.identity import RequestContext
 from engines.logging.events import PipelineResult
 
 router = APIRouter(prefix="/analytics/events", tags=["analytics"])
@@ -53,7 +53,6 @@ async def _record(
     analytics: AnalyticsService,
     response: Response,
 ) -> PipelineResult:
-    check_body_scope(context, body.tenant_id, body.env)
     result = await analytics.record(context, event_type, body)
     if result.kind == "permanent":
         response.status_code = 422

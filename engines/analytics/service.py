@@ -1,7 +1,6 @@
 """Recording analytics events: the raw record, then the dataset event, both or neither."""
 
 import logging
-from typing import Any
 from uuid import uuid4
 
 from engines.analytics.models import ANALYTICS_EVENTS, AnalyticsEvent, AnalyticsEventType, PageviewBody
@@ -12,14 +11,13 @@ from engines.common.documents import DocumentStore, Scope, StoreError
 from engines.common.identity import RequestContext
 from engines.common.storable import NotStorable, check_event
 from engines.dataset.events.schemas import DatasetEvent
-from engines.logging.events import EventPipeline, PipelineResult, refusal
+from engines.logging.events import EventPipeline, PipelineResult, judge, refusal
 from engines.nexus.backends.sink import SinkReads
 
 log = logging.getLogger(__name__)
 
-RAW_LEVELS = 1
-"""Levels that a raw record puts above the fields of a body."""
-INPUT_FIELDS = ("page_type", "url", "referrer", "cta_id", "label")
+RAW_LEVELS = 2
+"""Levels that a raw record puts above the fields of a body: payload and input."""
 EVENT_FIELDS = (
     "utm_source",
     "utm_medium",
@@ -30,6 +28,7 @@ EVENT_FIELDS = (
     "seo_title",
     "seo_description",
 )
+"""Fields of a body that the event has beside its input too."""
 
 
 class AnalyticsService:
@@ -60,9 +59,10 @@ class AnalyticsService:
         try:
             # Here and not only in the pipeline: the words name the body's fields, and nothing is written yet.
             check_event(dict(body), RAW_LEVELS)
+            event = analytics_event(context, event_type, body)
+            judge(event)  # what fits once may not fit twice
         except NotStorable as error:
             return refusal(context.tenant_id, event_id, error)
-        event = _dataset_event(context, event_type, body)
         raw = AnalyticsEvent(
             id=event_id,
             tenant_id=context.tenant_id,
@@ -77,7 +77,7 @@ class AnalyticsService:
             if error.transient:
                 self.raw_records.doubt(context.scope, event_id)
             raise
-        result = await self._pipeline.log(event, event_id, is_new=True)
+        result = await self._pipeline.log(event, event_id, judged=True, is_new=True)
         if result.status == "error":
             await self._take_back(context.scope, event_id, in_doubt=result.kind != "permanent")
         return result
@@ -92,17 +92,17 @@ class AnalyticsService:
             log.warning("analytics event %s could not be taken back yet: %s", event_id, error)
 
 
-def _dataset_event(
+def analytics_event(
     context: RequestContext, event_type: AnalyticsEventType, body: PageviewBody
 ) -> DatasetEvent:
-    values = body.model_dump()
-    asked: dict[str, Any] = {name: values[name] for name in INPUT_FIELDS if values.get(name) is not None}
+    """The event of a body: its input is the whole body, nulls too, so that every text of it is scanned."""
+    given = body.model_dump()
     return DatasetEvent(
         tenantId=context.tenant_id,
         env=context.env,
         surface=body.surface,
         agentId=context.user_id or "web",
-        input={"event_type": event_type} | asked,
+        input=given,
         output={},
         metadata=body.metadata,
         analytics_event_type=event_type,
@@ -110,5 +110,5 @@ def _dataset_event(
         traceId=context.request_id,
         requestId=context.request_id,
         actorType="human" if context.user_id else "system",
-        **{name: values[name] for name in EVENT_FIELDS},
+        **{name: given[name] for name in EVENT_FIELDS},
     )

@@ -1,7 +1,8 @@
 """The order of fields, which decides flags: text of separate fields is joined before it is searched (gap A3).
 
 Firestore's maps and BigQuery's JSON have no order of fields, so what was joined when an event came cannot be
-joined again. There the flags are right if some order of the event's fields gives them.
+joined again. There the flags are right if some order of the event's fields gives them. The input of an
+analytics event is the exception: its order is that of the body's fields.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import Literal
 from engines.dataset.events.schemas import DatasetEvent
 from engines.guardrails.pii_text import detect
 from engines.logging.events.scan import scanned_text
+from engines.verification.bodies import is_ordered
 
 MOST_ORDERS = 5_000
 """Orders that are tried, at about 10 µs each."""
@@ -22,7 +24,10 @@ Answer = Literal["yes", "no", "unknown"]
 
 
 def given_in_some_order(event: DatasetEvent, flags: Sequence[str]) -> Answer:
-    """Whether the detector gives ``flags`` for an order of the fields; unknown when there are too many."""
+    """Whether the detector gives ``flags`` for an order of the fields; unknown when there are too many.
+
+    An analytics event comes with its input in the body's order, see ``bodies.whole``.
+    """
     found = detect(scanned_text(event))
     if any((flag in flags) != (flag in found) for flag in WITHIN_A_VALUE):
         return "no"
@@ -36,11 +41,12 @@ def given_in_some_order(event: DatasetEvent, flags: Sequence[str]) -> Answer:
 
 def _texts(event: DatasetEvent) -> Iterator[str]:
     """The scanned text in every order: of input, of output, of metadata, which stay in this order."""
-    parts = [
+    asked, given, more = (
         [value for value in fields.values() if isinstance(value, str)]
         for fields in (event.input, event.output, event.metadata)
-    ]
-    for order in product(*(_orders(part) for part in parts)):
+    )
+    asked_orders = [tuple(asked)] if is_ordered(event) else _orders(asked)
+    for order in product(asked_orders, _orders(given), _orders(more)):
         yield " ".join(chain.from_iterable(order))
 
 

@@ -18,6 +18,7 @@ from engines.dataset.events.schemas import DatasetEvent
 from engines.guardrails.pii_text import PATTERNS, PiiFlag, detect, policy_reason
 from engines.logging.events.scan import scanned_text
 from engines.nexus.backends.sink import EVENT_ID_PATTERN, SCHEMA_VERSION, Mismatch, Record
+from engines.verification.bodies import is_partial, whole
 from engines.verification.orders import given_in_some_order
 
 Severity = Literal["info", "warning", "fault"]
@@ -46,6 +47,15 @@ RULES: dict[str, tuple[Severity, str]] = {
         "the flags depend on the order of too many fields, which the sink has not kept",
     ),
     "flags.reason": ("fault", "the policy_reason does not go with the flags"),
+    "flags.partial": (
+        "fault",
+        "part of the body was not scanned when it was stored, and that part changes the flags: "
+        "never train on it; the export leaves it out (runbook, section 9)",
+    ),
+    "input.partial": (
+        "info",
+        "part of the body was not scanned when it was stored, and changes nothing: nothing to do",
+    ),
     "train_ok.wrong": ("fault", "train_ok is not what flags and preferences make it"),
     "train_ok.undecided": ("info", "the preference in force back then is not known"),
     "time.missing": ("fault", "no ingested_at"),
@@ -112,9 +122,9 @@ def judge(record: Record, now: datetime) -> Judged:
     rules += [PLACE_RULES[mismatch] for mismatch in record.mismatches]
     if event is None:
         return Judged(record.place, record.fields, tuple(rules), at)
-    flags, undecided = _derived(record, event)
-    rules += undecided
-    if "pii_flags" in record.fields and not undecided:
+    flags, said = _derived(record, event)
+    rules += said
+    if "pii_flags" in record.fields and "flags.undecided" not in said:
         rules += _flags(event.pii_flags, flags)
     rules += _audit(event)
     return Judged(record.place, record.fields, tuple(rules), at, event, tuple(flags))
@@ -122,7 +132,7 @@ def judge(record: Record, now: datetime) -> Judged:
 
 def judge_train_ok(judged: Judged, eligible: bool | None) -> str | None:
     """The rule that names the record, if any; ``eligible`` is what preferences say, None if not known."""
-    if judged.event is None or "train_ok" not in judged.fields:
+    if judged.event is None or "train_ok" not in judged.fields or "flags.partial" in judged.rules:
         return None
     expected = False if judged.flags else eligible
     if expected is None:
@@ -186,7 +196,18 @@ def _time(fields: Mapping[str, Any], at: datetime | None, now: datetime) -> Iter
 
 
 def _derived(record: Record, event: DatasetEvent) -> tuple[list[PiiFlag], list[str]]:
-    """The flags that go with the event, and the rule that names it when that cannot be told."""
+    """The flags that go with the event, and the rule that names it for what can be told of them, if any."""
+    flags, undecided = _scanned(record, whole(event))
+    if not is_partial(event):
+        return flags, undecided
+    if undecided or flags == event.pii_flags.get("flags"):
+        return flags, undecided or ["input.partial"]
+    then, undecided = _scanned(record, event)
+    return then, undecided or (["flags.partial"] if then == event.pii_flags.get("flags") else [])
+
+
+def _scanned(record: Record, event: DatasetEvent) -> tuple[list[PiiFlag], list[str]]:
+    """The flags of the event's text, and the rule that names it when its order decides and is not known."""
     derived, stored = detect(scanned_text(event)), event.pii_flags.get("flags")
     if record.ordered or stored == derived or not isinstance(stored, list):
         return derived, []

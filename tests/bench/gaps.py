@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
+from engines.analytics.models import PageviewBody
 from engines.common.identity import RequestContext
 from engines.dataset.events.schemas import DatasetEvent
 from engines.guardrails.pii_text import PATTERNS, detect
 from engines.logging.audit import audit_event
 from engines.logging.events.scan import scanned_text
 from engines.verification.redaction import MASK, redacted_text
-from tests.support.records import dataset_event
+from tests.support.records import dataset_event, page_view
 
 SAMPLES = 20_000
 SEED = 20_260_115
@@ -137,10 +138,23 @@ def _key(source: random.Random) -> bool:
     return not flagged(dataset_event(input={pii(source): "hello"}))
 
 
-@kind("B3", "PII in agentId, surface, utm_* or seo_*")
-def _top_level(source: random.Random) -> bool:
-    name = source.choice(["agentId", "surface", "utm_term", "utm_content", "seo_title", "asset_alt_text"])
-    return not flagged(dataset_event(**{name: pii(source)}))
+BESIDE = (
+    *("agentId", "surface", "asset_alt_text"),
+    *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
+    *("seo_slug", "seo_title", "seo_description"),
+)
+"""Texts that an event has beside input, output and metadata."""
+
+
+@kind("B3", "PII in agentId, surface, utm_*, seo_* or asset_alt_text of an event that is no analytics event")
+def _beside(source: random.Random) -> bool:
+    return not flagged(dataset_event(**{source.choice(BESIDE): pii(source)}))
+
+
+@kind("B3", "no gap: PII in any text of a page view's body")
+def _body(source: random.Random) -> bool:
+    texts = [name for name in PageviewBody.model_fields if name != "metadata"]
+    return not flagged(page_view({source.choice(texts): pii(source)}))
 
 
 CONTRACT = PATTERNS | {"email": re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")}

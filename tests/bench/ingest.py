@@ -25,7 +25,7 @@ from tests.support.app import sign_up
 from tests.support.bossman import Bossman, bossman
 from tests.support.docker import Firestore, firestore
 from tests.support.far_ends import KINDS, FarEnd, far_end
-from tests.support.records import dataset_event
+from tests.support.records import page_view
 
 ROUNDS = 3
 SECONDS = 3.0
@@ -102,11 +102,7 @@ class Direct:
 
 
 def _envelope(number: int) -> Envelope:
-    event = dataset_event(
-        input={"event_type": "pageview", "page_type": "home", "url": f"https://acme.example/{number}"},
-        analytics_event_type="pageview",
-        analytics_platform="internal",
-    )
+    event = page_view({"page_type": "home", "url": f"https://acme.example/{number}"})
     return Envelope(event_id=uuid4().hex, ingested_at=utc_now(), event=event)
 
 

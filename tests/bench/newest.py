@@ -29,7 +29,7 @@ from tests.bench.dashboard import BATCH, Seeding
 from tests.support.bigquery import DATASET, PROJECT, client_of
 from tests.support.docker import Firestore, firestore
 from tests.support.far_ends import KINDS, FarEnd, far_end
-from tests.support.records import dataset_event
+from tests.support.records import page_view
 
 ROUNDS = 15
 AT_ONCE = 4
@@ -70,7 +70,7 @@ async def fill(sink: EventSink, written: Written) -> None:
 
 
 def _batches(written: Written) -> Iterator[list[Envelope]]:
-    event = dataset_event(tenantId=written.tenant_id, input={"event_type": "pageview", "page_type": "home"})
+    event = page_view({"page_type": "home"}, tenantId=written.tenant_id)
     for first in range(0, written.events, BATCH):
         numbers = range(first, min(first + BATCH, written.events))
         yield [Envelope(event_id=uuid4().hex, ingested_at=written.at(first), event=event) for _ in numbers]

@@ -23,7 +23,7 @@ from engines.storage.memory import MemoryDocumentStore
 from engines.verification.asked import Asked
 from engines.verification.preferences import PreferencesInForce
 from engines.verification.run import Verification
-from tests.support.records import dataset_event
+from tests.support.records import page_view
 
 EVENTS = 1_000_000
 BATCH = 500
@@ -76,8 +76,8 @@ class Made:
 
 
 def _envelope(event_id: str, at: datetime, text: str) -> Envelope:
-    asked = {"event_type": "pageview", "page_type": "home", "url": "https://acme.example/welcome"}
-    event = dataset_event(tenantId=TENANT, input=asked, metadata={"note": text}, requestId=ID, traceId=ID)
+    body = {"page_type": "home", "url": "https://acme.example/welcome", "metadata": {"note": text}}
+    event = page_view(body, tenantId=TENANT, requestId=ID, traceId=ID)
     flags = detect(scanned_text(event))
     decided = {"pii_flags": {"flags": flags, "policy_reason": policy_reason(flags)}, "train_ok": not flags}
     return Envelope(event_id=event_id, ingested_at=at, event=event.model_copy(update=decided))

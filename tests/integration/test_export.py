@@ -59,7 +59,7 @@ async def test_trainable_events_alone_are_exported_without_pii(
     code, output = await place.verify(capsys, "export", "--format", form, "--json")
     assert code == 0
     manifest = json.loads(output)
-    left_out = {"synthetic": 1, "not_trainable": 3}
+    left_out = {"synthetic": 1, "not_trainable": 4}
     assert manifest["counts"] == {"read": len(CLEAN_EVENTS), "exported": 3, "left_out": left_out}
     found = await objects(place)
     [part] = manifest["parts"]
@@ -85,10 +85,12 @@ async def test_what_the_verification_faults_is_left_out_and_counted_by_rule(
     counts = manifest["counts"]
     assert (code, counts["read"]) == (0, counts["exported"] + sum(counts["left_out"].values()))
     assert counts["read"] == len(CLEAN_EVENTS) + len(PLANTS) + 2
-    assert manifest["faults"].keys() >= {"flags.wrong", "train_ok.wrong", "isolation.tenant", "id.conflict"}
+    assert manifest["faults"].keys() >= {
+        *("flags.wrong", "flags.partial", "train_ok.wrong", "isolation.tenant", "id.conflict")
+    }
     assert counts["left_out"]["copy"] == 1
     rows = rows_of(await objects(place), tmp_path, "ndjson")
-    assert {row[0] for row in rows} == {"plain", "staged", "p-field-added", "p-audit"}
+    assert {row[0] for row in rows} == {"plain", "staged", "p-field-added", "p-audit", "p-part-clean"}
     assert json.loads((await place.verify(capsys, "events", "--json"))[1])["records"] == counts["read"]
 
 
@@ -96,7 +98,7 @@ async def test_choices_narrow_or_widen_it(
     place: Place, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     code, output = await place.verify(capsys, "export", "--env", "dev", "--synthetic")
-    assert (code, "3 of 6 records exported in 1 parts" in output) == (0, True)
+    assert (code, "3 of 7 records exported in 1 parts" in output) == (0, True)
     found = await objects(place)
     assert {name.split("/")[2] for name in found} == {"dev"}
     assert {row[0] for row in rows_of(found, tmp_path, "ndjson")} == {"plain", "second", "rehearsed"}

@@ -1,10 +1,10 @@
 """One app per store for all rows: state in memory with a sink in memory, and both in Firestore."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from engines.adapters import Adapters
 from engines.app import create_app
@@ -20,10 +20,20 @@ PROJECT = "northstar-local"
 
 
 @pytest.fixture(scope="session", params=["memory", pytest.param("firestore", marks=pytest.mark.docker)])
-async def http(request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the app over the store of this run."""
-    running = in_memory() if request.param == "memory" else in_firestore()
-    async with running as client:
+def app(request: pytest.FixtureRequest) -> Iterator[FastAPI]:
+    """The app over the store of this run."""
+    if request.param == "memory":
+        state = dict.fromkeys(STATE_SELECTORS, MemoryDocumentStore())
+        yield create_app(settings(), Adapters(state, MemorySink()))
+        return
+    with firestore() as emulator:
+        yield create_app(_firestore_settings(emulator.host))
+
+
+@pytest.fixture(scope="session")
+async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the running app."""
+    async with serving(app) as client:
         yield client
 
 
@@ -31,20 +41,6 @@ async def http(request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClien
 async def owner(http: httpx.AsyncClient) -> Caller:
     """The owner of a new tenant, so that no row sees another's records."""
     return await owner_of_new_tenant(http)
-
-
-@asynccontextmanager
-async def in_memory() -> AsyncIterator[httpx.AsyncClient]:
-    state = dict.fromkeys(STATE_SELECTORS, MemoryDocumentStore())
-    async with serving(create_app(settings(), Adapters(state, MemorySink()))) as client:
-        yield client
-
-
-@asynccontextmanager
-async def in_firestore() -> AsyncIterator[httpx.AsyncClient]:
-    with firestore() as emulator:
-        async with serving(create_app(_firestore_settings(emulator.host))) as client:
-            yield client
 
 
 def _firestore_settings(host: str) -> Settings:

@@ -58,7 +58,13 @@ VIEWER_MAY = {
 
 VIEWER_MAY_NOT_READ = {"GET /kill-switches", "GET /bossman/tenant-dashboard"}
 
-BODY_TENANT_IS_IGNORED = {"POST /strategy-locks", "PATCH /strategy-locks/{lock_id}", "PUT /kill-switches"}
+BODY_TENANT_IS_IGNORED = {
+    "POST /strategy-locks",
+    "PATCH /strategy-locks/{lock_id}",
+    "PUT /kill-switches",
+    "POST /analytics/events/pageview",
+    "POST /analytics/events/cta-click",
+}
 
 ROUTES = mounted_routes()
 SCOPED = [route for route in ROUTES if route.path not in PUBLIC | TOKEN_ONLY]

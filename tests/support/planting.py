@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from engines.analytics.models import PageviewBody
 from engines.nexus.backends.object_store_layout import Line, parts
 from engines.nexus.backends.sink import Envelope
 from engines.storage.firestore_client import close_client, open_client
 from tests.support.bigquery import DATASET, PROJECT, client_of
 from tests.support.far_ends import FarEnd
-from tests.support.records import dataset_event
+from tests.support.records import dataset_event, earlier_page_view
 
 CLEAN: dict[str, Any] = {"flags": [], "policy_reason": "no_pii_detected"}
 FLAGGED: dict[str, Any] = {"flags": ["email"], "policy_reason": "pii_masked"}
@@ -44,6 +45,15 @@ class Plant:
 
 
 MAIL = "jo@example.com"
+
+
+def earlier(body: dict[str, Any]) -> dict[str, Any]:
+    """What a page view of an earlier release has of its body."""
+    event = earlier_page_view(body)
+    of_body = {*PageviewBody.model_fields} & event.model_fields_set - {"metadata"}
+    return event.model_dump(include={"input", "analytics_event_type", *of_body})
+
+
 TO = {"to": MAIL}
 PLANTS: dict[str, Plant] = {
     "flag-missed": Plant(("flags.wrong",), {"input": TO, "train_ok": False}),
@@ -62,6 +72,13 @@ PLANTS: dict[str, Plant] = {
     "id-empty": Plant(("id.missing",), event_id=""),
     "id-malformed": Plant(("id.malformed",), event_id="not an id!"),
     "audit": Plant(("audit.trace",), {"analytics_event_type": "audit"}),
+    "part-clean": Plant(("input.partial",), earlier({"url": "u"})),
+    "part-mail": Plant(("flags.partial",), earlier({"utm_source": MAIL})),
+    "part-mail-surface": Plant(("flags.partial",), earlier({"surface": MAIL})),
+    "part-more": Plant(
+        ("flags.partial",),
+        earlier({"url": MAIL, "seo_slug": "10115"}) | {"pii_flags": FLAGGED, "train_ok": False},
+    ),
     # From here on a BigQuery table does not take them: see NOT_IN_BIGQUERY.
     "id-gone": Plant(("id.missing",), event_id=GONE),
     "time-gone": Plant(("time.missing",), {"ingested_at": GONE}),

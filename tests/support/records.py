@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from engines.analytics.models import PageviewBody
+from engines.analytics.service import analytics_event
 from engines.common.documents import Address, Scope
-from engines.common.identity import Role
+from engines.common.identity import RequestContext, Role
 from engines.dataset.events.schemas import DatasetEvent
 from engines.identity.models import TenantMembership, User
 from engines.logging.events import EventPipeline
@@ -46,6 +48,20 @@ def dataset_event(**values: Any) -> DatasetEvent:
         "output": {},
     }
     return DatasetEvent.model_validate(defaults | values)
+
+
+def page_view(body: dict[str, Any], **values: Any) -> DatasetEvent:
+    """The event of a page view as the route makes it, changed by ``values``."""
+    context = RequestContext(request_id="r-1", tenant_id="t_acme", env="dev", user_id=PERSON)
+    given = PageviewBody.model_validate({"surface": "squared"} | body)
+    return analytics_event(context, "pageview", given).model_copy(update=values)
+
+
+def earlier_page_view(body: dict[str, Any], **values: Any) -> DatasetEvent:
+    """The same as releases made it whose input was a part of the body."""
+    event = page_view(body, **values)
+    part = {name: event.input[name] for name in ("page_type", "url", "referrer") if event.input[name]}
+    return event.model_copy(update={"input": {"event_type": "pageview"} | part})
 
 
 async def stored_events(sink: Any, tenant_id: str = "t_acme", env: str = "dev") -> list[Envelope]:

@@ -20,7 +20,7 @@ from engines.verification.usage import parser
 from tests.support.bigquery import PROJECT
 from tests.support.far_ends import FarEnd
 from tests.support.planting import MAIL, OPTED_OUT
-from tests.support.records import dataset_event, stored_events
+from tests.support.records import dataset_event, page_view, stored_events
 
 MARK = {"synthetic": "rehearsal"}
 CLEAN_EVENTS: dict[str, dict[str, Any]] = {
@@ -31,6 +31,8 @@ CLEAN_EVENTS: dict[str, dict[str, Any]] = {
     "rehearsed": {"metadata": MARK},
     # A phone only as it was written: Firestore gives the fields back sorted by name.
     "joined": {"metadata": {"a": "1234", "c": "567890", "b": "x"}},
+    # The same for the body of a page view.
+    "viewed": page_view({"surface": "x 1234", "page_type": "567890 x"}).model_dump(exclude={"tenantId"}),
     "staged": {"env": "staging", "seo_title": f"by {MAIL}"},
 }
 TRAINABLE = {"plain", "staged"}

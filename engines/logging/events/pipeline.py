@@ -75,7 +75,7 @@ class EventPipeline:
         """Process and store one event; never raises for what happens to it, the result says it.
 
         The event passed in stays as it is. ``event_id`` is the idempotency key; a random one when None.
-        ``judged`` events were accepted before: the sink alone decides over them, and keeps a dead letter.
+        ``judged`` events have passed ``judge`` before: from here on the sink alone decides over them.
         ``is_new`` says that the id was made for this call, so that no event was sent under it before.
         """
         identity = event_id or uuid4().hex

@@ -11,7 +11,7 @@ from engines.logging.events.scan import scanned_text
 from engines.nexus.backends.sink import Record
 from engines.verification.orders import given_in_some_order
 from engines.verification.rules import judge, judge_train_ok
-from tests.support.records import dataset_event
+from tests.support.records import dataset_event, page_view
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 WRITTEN = {"a": "1234", "c": "567890", "b": "x"}
@@ -68,3 +68,21 @@ def test_each_order_of_a_small_event_is_found() -> None:
         event = dataset_event(metadata={name: values[name] for name in order})
         flags = detect(scanned_text(event))
         assert given_in_some_order(dataset_event(metadata=values), flags) == "yes"
+
+
+BODY = {"surface": "x 1234", "page_type": "567890 x", **{f"utm_{name}": "a" for name in ("term", "medium")}}
+FULL = BODY | dict.fromkeys(("url", "referrer", "utm_source", "utm_campaign", "utm_content"), "b")
+
+
+@pytest.mark.parametrize("body", [BODY, FULL], ids=["small", "more orders than are tried"])
+def test_the_input_of_an_analytics_event_is_scanned_in_the_order_of_the_body(body: dict[str, str]) -> None:
+    event = page_view(body)
+    assert detect(scanned_text(event)) == ["phone"]
+    event.input = dict(sorted(event.input.items()))
+    assert detect(scanned_text(event)) == []
+    fields: dict[str, Any] = event.model_dump()
+    fields |= {"event_id": "e-1", "ingested_at": NOW, "schema_version": 1, "train_ok": False}
+    for flags, rules in ((["phone"], []), ([], ["flags.wrong"])):
+        reason = "pii_masked" if flags else "no_pii_detected"
+        stored = fields | {"pii_flags": {"flags": flags, "policy_reason": reason}}
+        assert named(Record("place", stored, ordered=False)) == rules

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from engines.common.identity import RequestContext
+from engines.dataset.events.schemas import DatasetEvent
 from engines.guardrails.pii_text import detect, policy_reason
 from engines.logging.audit import audit_event
 from engines.logging.events.scan import scanned_text
 from engines.nexus.backends.sink import Record
 from engines.verification.rules import RULES, content_digest, judge, judge_train_ok
-from tests.support.records import dataset_event
+from tests.support.records import dataset_event, earlier_page_view, page_view
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 CLEAN: dict[str, Any] = {"flags": [], "policy_reason": "no_pii_detected"}
@@ -141,6 +142,50 @@ def test_an_audit_event_has_one_id_and_says_who_acted() -> None:
     assert named(made) == []
     for change in ({"traceId": "other"}, {"requestId": None}, {"actorType": None}, {"agentId": "system"}):
         assert named(made | change) == ["audit.trace"]
+
+
+MAIL = "jo@example.com"
+EMAIL: dict[str, Any] = {"flags": ["email"], "policy_reason": "pii_masked"}
+
+
+def stored(event: DatasetEvent, pii_flags: dict[str, Any], train_ok: bool) -> dict[str, Any]:
+    return fields(**event.model_dump() | {"pii_flags": pii_flags, "train_ok": train_ok})
+
+
+@pytest.mark.parametrize(
+    ("event", "flags", "rules"),
+    [
+        (page_view({}), CLEAN, []),
+        (page_view({"utm_source": MAIL}), EMAIL, []),
+        (page_view({"utm_source": MAIL}), CLEAN, ["flags.wrong"]),
+        (earlier_page_view({"url": "u"}), CLEAN, ["input.partial"]),
+        (earlier_page_view({"url": MAIL}), EMAIL, ["input.partial"]),
+        (earlier_page_view({"utm_source": MAIL}), CLEAN, ["flags.partial"]),
+        (earlier_page_view({"surface": MAIL}), CLEAN, ["flags.partial"]),
+        (earlier_page_view({"seo_slug": "12345", "url": MAIL}), EMAIL, ["flags.partial"]),
+        # Made out of two fields, of which only one was scanned.
+        (earlier_page_view({"referrer": "1234", "utm_source": "56789 1"}), CLEAN, ["flags.partial"]),
+        # Put right by hand.
+        (earlier_page_view({"utm_source": MAIL}), EMAIL, ["input.partial"]),
+        (earlier_page_view({"url": MAIL}), CLEAN, ["flags.wrong"]),
+        (dataset_event(utm_source=MAIL), CLEAN, []),
+    ],
+)
+def test_an_event_of_which_a_part_was_scanned_is_named_by_a_rule_of_its_own(
+    event: DatasetEvent, flags: dict[str, Any], rules: list[str]
+) -> None:
+    found = stored(event, flags, not flags["flags"])
+    for ordered in (True, False):
+        assert list(judge(Record("place", found, ordered=ordered), NOW).rules) == rules
+
+
+def test_train_ok_of_an_event_whose_part_changes_the_flags_is_not_named_twice() -> None:
+    part = earlier_page_view({"utm_source": MAIL})
+    for train_ok in (True, False):
+        judged = judge(Record("place", stored(part, CLEAN, train_ok)), NOW)
+        assert judge_train_ok(judged, True) is None
+    right = judge(Record("place", stored(part, EMAIL, True)), NOW)
+    assert judge_train_ok(right, True) == "train_ok.wrong"
 
 
 def test_copies_differ_in_nothing_that_a_caller_sent() -> None:
