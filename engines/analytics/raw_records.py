@@ -59,12 +59,14 @@ class RawRecords:
         self._unsettled: dict[Scope, dict[str, _Unsettled]] = {}
         self._running: asyncio.Task[None] | None = None
 
-    def doubt(self, scope: Scope, event_id: str) -> None:
-        """Remember an event of which nobody knows what is stored. Never raises, never waits."""
+    def doubt(self, scope: Scope, event_id: str, since: datetime | None = None) -> None:
+        """Remember an event of which nobody knows what is stored, ``since`` when (now). Never raises."""
         if sum(map(len, self._unsettled.values())) >= MAX_UNSETTLED:
             log.error("analytics event %s is in doubt and is not looked at again: too many are", event_id)
             return
-        self._unsettled.setdefault(scope, {})[event_id] = _Unsettled(self._clock())
+        doubts = self._unsettled.setdefault(scope, {})
+        known = [doubts[event_id].at] if event_id in doubts else []
+        doubts[event_id] = _Unsettled(min(since or self._clock(), *known, self._clock()))
 
     @property
     def unsettled(self) -> int:

@@ -7,7 +7,9 @@ from engines.analytics.models import ANALYTICS_EVENTS, AnalyticsEvent, Analytics
 from engines.analytics.raw_records import RawRecords, Waiting
 from engines.common.clock import Clock, utc_now
 from engines.common.collection import Collection
-from engines.common.documents import DocumentStore, Scope, StoreError
+from engines.common.documents import DocumentStore, KeyTaken, Scope, StoreError
+from engines.common.errors import Unprocessable
+from engines.common.idempotency import OTHER_BODY, IdempotencyKey
 from engines.common.identity import RequestContext
 from engines.common.storable import NotStorable, check_event
 from engines.dataset.events.schemas import DatasetEvent
@@ -48,14 +50,18 @@ class AnalyticsService:
         self._clock = clock
 
     async def record(
-        self, context: RequestContext, event_type: AnalyticsEventType, body: PageviewBody
+        self,
+        context: RequestContext,
+        event_type: AnalyticsEventType,
+        body: PageviewBody,
+        key: IdempotencyKey | None = None,
     ) -> PipelineResult:
         """Keep the raw record and send the dataset event under the same id.
 
         When the event is not stored the raw record is taken back, so that a retry finds nothing half-done.
         What a failure leaves in doubt is settled later, see RawRecords.
         """
-        event_id = uuid4().hex
+        event_id = key.event_id(context.scope) if key else uuid4().hex
         try:
             # Here and not only in the pipeline: the words name the body's fields, and nothing is written yet.
             check_event(dict(body), RAW_LEVELS)
@@ -73,6 +79,8 @@ class AnalyticsService:
         )
         try:
             await self.events.create(context.scope, event_id, raw)
+        except KeyTaken:
+            return await self._repeat(context.scope, event, raw)
         except StoreError as error:
             if error.transient:
                 self.raw_records.doubt(context.scope, event_id)
@@ -80,6 +88,22 @@ class AnalyticsService:
         result = await self._pipeline.log(event, event_id, judged=True, is_new=True)
         if result.status == "error":
             await self._take_back(context.scope, event_id, in_doubt=result.kind != "permanent")
+        return result
+
+    async def _repeat(self, scope: Scope, event: DatasetEvent, raw: AnalyticsEvent) -> PipelineResult:
+        """Send the event of a request that came before under its id: nobody knows whether the sink has it.
+
+        Its raw record stays, whatever comes of it, until it is looked at again. Raises Unprocessable when the
+        earlier request was another one.
+        """
+        stored = await self.events.get(scope, raw.id)
+        if stored is None or (stored.record.event_type, stored.record.payload) != (
+            raw.event_type,
+            raw.payload,
+        ):
+            raise Unprocessable(OTHER_BODY)
+        result = await self._pipeline.log(event, raw.id, judged=True)
+        self.raw_records.doubt(scope, raw.id, stored.record.created_at)
         return result
 
     async def _take_back(self, scope: Scope, event_id: str, *, in_doubt: bool) -> None:

@@ -120,14 +120,19 @@ def render(error: EngineError) -> JSONResponse:
     return JSONResponse({"detail": error.detail}, error.status, error.headers)
 
 
+def how_to_repeat(*, has_key: bool) -> str:
+    """What to do about a 503 of a route that takes an Idempotency-Key."""
+    if has_key:
+        return "it may have been stored: send it again with the same Idempotency-Key and it is stored once"
+    return "it may have been stored, and be stored twice when sent again: an Idempotency-Key prevents that"
+
+
 def _how_to_repeat(request: Request) -> dict[str, str]:
     """What the caller of a route that creates has to know: a write without an answer may be carried out."""
     stores_once: bool | None = getattr(request.state, "stores_once", None)
     if stores_once is None:
         return {}
-    repeat = "send it again with the same Idempotency-Key: it is stored once"
-    without = "send it with an Idempotency-Key from now on; sent again without one it may be stored twice"
-    return {"outcome": "unknown", "repeat": repeat if stores_once else without}
+    return {"outcome": "unknown", "repeat": how_to_repeat(has_key=stores_once)}
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -24,6 +24,7 @@ from engines.common.errors import BadRequest, Unprocessable
 
 KEYS = Address("idempotency_keys")
 HEADER = "Idempotency-Key"
+OTHER_BODY = f"this {HEADER} was used with another body: take a new one"
 _FORM = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"|([!#-\[\]-~]{1,255})')
 _FORM_SAID = f"{HEADER} takes a string of 1 to 255 printable ASCII characters, in double quotes"
 
@@ -72,8 +73,12 @@ class IdempotencyKey:
         if found is None:
             return None
         if found.record.fingerprint != self.fingerprint:
-            raise Unprocessable(f"this {HEADER} was used with another body: take a new one")
+            raise Unprocessable(OTHER_BODY)
         return found.record.ids
+
+    def event_id(self, scope: Scope) -> str:
+        """The id of the event that the request sends: the same for each repetition."""
+        return self._document(scope)[:32]
 
     def _document(self, scope: Scope) -> str:
         # Ids are one space for all tenants: nobody's key is in another's way.

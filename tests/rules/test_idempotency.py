@@ -126,12 +126,12 @@ async def test_row_2_a_malformed_key_is_400(owner: Caller, creation: Creation, g
         creation.method,
         creation.path,
         json=body,
-        headers={
-            "X-Tenant-Id": owner.tenant_id,
-            "X-Env": owner.env,
-            "Authorization": f"Bearer {owner.token}",
-            "Idempotency-Key": given.encode("latin-1"),  # type: ignore[dict-item]
-        },
+        headers=[
+            (b"X-Tenant-Id", owner.tenant_id.encode()),
+            (b"X-Env", owner.env.encode()),
+            (b"Authorization", f"Bearer {owner.token}".encode()),
+            (b"Idempotency-Key", given.encode("latin-1")),
+        ],
     )
     assert answer.status_code == 400
     assert answer.json()["detail"].startswith("Idempotency-Key takes a string of 1 to 255")

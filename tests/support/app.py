@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from engines.adapters import Adapters
 from engines.app import create_app
+from engines.common.errors import how_to_repeat
 from engines.config.runtime_config import STATE_SELECTORS, Settings
 from engines.nexus.backends.memory import MemorySink
 from engines.nexus.delivery import Limits
@@ -30,6 +31,11 @@ QUICK = Limits(
     flush_seconds=1.0,
 )
 """A sink that fails in a test is given up soon, yet a busy machine has time for one that works."""
+
+
+WITHOUT_KEY = how_to_repeat(has_key=False)
+UNKNOWN_OUTCOME = {"outcome": "unknown", "repeat": WITHOUT_KEY}
+"""What a 503 of a route that creates says besides, to a request without an Idempotency-Key."""
 
 
 NEVER = 1e6

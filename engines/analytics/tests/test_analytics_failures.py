@@ -9,7 +9,7 @@ import pytest
 from engines.analytics.models import ANALYTICS_EVENTS, PageviewBody
 from engines.common.documents import StoreDenied, StoreError, StoreRefused, StoreTimeout, StoreUnavailable
 from engines.storage.memory import MemoryDocumentStore
-from tests.support.app import MemoryKit, running
+from tests.support.app import UNKNOWN_OUTCOME, WITHOUT_KEY, MemoryKit, running
 from tests.support.faults import FaultySink, FaultyStore
 from tests.support.records import PipelineKit, login_as, stored_events, stored_fields
 
@@ -58,7 +58,7 @@ async def test_a_failing_sink_is_an_error_and_the_raw_record_is_taken_back(
     assert body == {
         "status": "error",
         "tenantId": "t_acme",
-        "error": f"memory/events: {kind} failure",
+        "error": f"memory/events: {kind} failure" + (f"; {WITHOUT_KEY}" if status == 503 else ""),
         "event_id": body["event_id"],
     }
     assert await left_behind(faulty) == (0, 0)
@@ -68,7 +68,8 @@ async def test_a_failing_sink_is_an_error_and_the_raw_record_is_taken_back(
 async def test_a_hanging_sink_is_503_in_bounded_time(faulty: MemoryKit, path: str) -> None:
     faulty.sink.hanging.add("write")
     answer = await post(faulty, path)
-    assert (answer.status_code, answer.json()["error"]) == (503, "memory/events_{tenant}: no answer in time")
+    said = f"memory/events_{{tenant}}: no answer in time; {WITHOUT_KEY}"
+    assert (answer.status_code, answer.json()["error"]) == (503, said)
     assert await left_behind(faulty) == (0, 0)
 
 
@@ -88,7 +89,7 @@ async def test_a_store_that_fails_first_is_503_and_no_event_is_sent(
 ) -> None:
     faulty.store.faults["put analytics_events"] = error("memory: away")
     answer = await post(faulty, path)
-    detail = {"error": "state_store_unavailable", "reason": "memory: away"}
+    detail = {"error": "state_store_unavailable", "reason": "memory: away"} | UNKNOWN_OUTCOME
     assert (answer.status_code, answer.json()) == (503, {"detail": detail})
     assert answer.headers["retry-after"] == "5"
     assert await left_behind(faulty) == (0, 0)
@@ -111,7 +112,7 @@ async def test_a_preferences_outage_is_503_and_nothing_is_left(faulty: MemoryKit
     answer = await post(faulty, path)
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "5"
-    assert answer.json()["error"] == "training preferences: memory: away"
+    assert answer.json()["error"] == f"training preferences: memory: away; {WITHOUT_KEY}"
     assert await left_behind(faulty) == (0, 0)
 
 

@@ -9,7 +9,7 @@ from engines.common.documents import KeyTaken, StoreUnavailable
 from engines.common.identity import Role
 from engines.storage.memory import MemoryDocumentStore
 from engines.strategy_lock.models import STRATEGY_LOCKS
-from tests.support.app import Login, MemoryKit, running
+from tests.support.app import UNKNOWN_OUTCOME, Login, MemoryKit, running
 from tests.support.faults import FaultyStore
 from tests.support.records import PERSON, login_as, stored_fields
 
@@ -295,4 +295,6 @@ async def test_a_store_outage_is_503(operation: str) -> None:
         body = BODY if method == "POST" else None
         answer = await call(kit, login_as(kit, "owner"), method, path, body)
         detail = {"error": "state_store_unavailable", "reason": "memory: away"}
+        if method == "POST":
+            detail |= UNKNOWN_OUTCOME
         assert answered(answer) == (503, {"detail": detail})
