@@ -120,6 +120,17 @@ class Collection(Generic[Model]):
         beside = (lambda fields: also(self._record(fields))) if callable(also) else also
         return self._record(await self._store.mutate(self._address, scope, key, change_fields, beside))
 
+    async def move(
+        self, scope: Scope, earlier_key: str, key: str, change: Callable[[Model | None, Model | None], Model]
+    ) -> Model:
+        """Read, change and write one record under its key of now, atomically; see DocumentStore.move."""
+
+        def change_fields(*present: Fields | None) -> Fields:
+            here, earlier = (None if fields is None else self._record(fields) for fields in present)
+            return self._fields(change(here, earlier))
+
+        return self._record(await self._store.move(self._address, scope, earlier_key, key, change_fields))
+
     async def put(self, scope: Scope, key: str, record: Model) -> None:
         """Store the whole record, replacing the scope's own. Raises KeyTaken, StoreError."""
         await self._store.put(self.write(scope, key, record))

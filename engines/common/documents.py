@@ -272,6 +272,22 @@ class DocumentStore(Protocol):
         """
         ...
 
+    async def move(
+        self,
+        address: Address,
+        scope: Scope,
+        earlier_key: str,
+        key: str,
+        change: Callable[[Fields | None, Fields | None], Fields],
+    ) -> Fields:
+        """Mutate a document whose id has changed: write it under ``key``, delete what is at ``earlier_key``.
+
+        Both in one atomic step. ``change`` gets the present fields under ``key``, then those at
+        ``earlier_key``, each None when the scope has none there; else see ``mutate``. Another scope's
+        document at ``earlier_key`` is left alone.
+        """
+        ...
+
     async def ping(self) -> None:
         """Perform the cheapest real read; returns when the store can serve."""
         ...

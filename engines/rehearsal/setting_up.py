@@ -49,7 +49,7 @@ def requests(owner: Caller) -> list[Request]:
     own = of_tenant | {"surface": SURFACE}
     usage = {"provider": PROVIDER, "cost": COST, "metadata": {METRIC: 7}}
     corridor = {"kpi_name": KPI, "floor": 1, "ceiling": 9}
-    page = {"surface": SURFACE, "page_type": "home", "title": "Rehearsal", "description": "Start"}
+    page = {"page_type": "home", "title": "Rehearsal", "description": "Start"}
     config = f"/tenants/{owner.tenant_id}/analytics/config"
     licence = of_tenant | {"subject_type": "agent", "subject_id": AGENT, "level": "medium"}
     return [
@@ -62,7 +62,7 @@ def requests(owner: Caller) -> list[Request]:
         ("GET", f"/temperature/current?surface={SURFACE}", {}, "temperature"),
         ("POST", "/firearms/licences", licence, "firearms"),
         ("PUT", config, own | {"ga4_measurement_id": MEASUREMENT}, "analytics"),
-        ("PUT", "/seo/pages", page, "analytics"),
+        ("PUT", "/seo/pages", own | page, "analytics"),
         ("POST", "/privacy/train-prefs/tenant", {"opt_out": False}, "training_prefs"),
         ("PUT", "/kill-switches", {"disable_providers": [BLOCKED]}, "kill_switch"),
     ]

@@ -204,6 +204,35 @@ class FirestoreDocumentStore:
         with self._changes.counted(places):
             return await self._until_unchanged(attempt, address.name, bound)
 
+    async def move(
+        self,
+        address: Address,
+        scope: Scope,
+        earlier_key: str,
+        key: str,
+        change: Callable[[Fields | None, Fields | None], Fields],
+    ) -> Fields:
+        """See DocumentStore.move."""
+
+        async def attempt() -> Fields:
+            present, earlier = await asyncio.gather(
+                self._read(address, scope, key), self._read(address, scope, earlier_key)
+            )
+            moved = earlier.exists and owns(scope, _fields(earlier))
+            fields = change(
+                _fields(present) if self._own(scope, present) else None, _fields(earlier) if moved else None
+            )
+            batch = self._client.batch()
+            _add(batch, present, fields | scope_fields(scope))
+            if moved:
+                unchanged = self._client.write_option(last_update_time=earlier.update_time)
+                batch.delete(earlier.reference, unchanged)
+            await batch.commit(retry=None, timeout=CALL_SECONDS)
+            return fields
+
+        with self._changes.counted([(address, scope)]):
+            return await self._until_unchanged(attempt, address.name)
+
     async def erase(self, address: Address, scope: Scope) -> int:
         """See ErasableStore.erase."""
         refuse_system(scope)

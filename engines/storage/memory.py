@@ -128,6 +128,25 @@ class MemoryDocumentStore:
         await self.put_all([Write(address, scope, key, fields), *beside])
         return fields
 
+    async def move(
+        self,
+        address: Address,
+        scope: Scope,
+        earlier_key: str,
+        key: str,
+        change: Callable[[Fields | None, Fields | None], Fields],
+    ) -> Fields:
+        """See DocumentStore.move."""
+        present, earlier = await self.get_all(address, scope, [key, earlier_key])
+        fields = change(present.fields if present else None, earlier.fields if earlier else None)
+        write = Write(address, scope, key, fields)
+        self._check(write)
+        with self._changes.counted([(address, scope)]):
+            self._store(write)
+            if earlier:
+                del self._documents(address, scope)[document_path(address, scope, earlier_key)[1]]
+        return fields
+
     async def erase(self, address: Address, scope: Scope) -> int:
         """See ErasableStore.erase."""
         refuse_system(scope)

@@ -88,7 +88,7 @@ class Bench:
         licence = {"id": "bench", "subject_type": "agent", "subject_id": f"agent-{number}"}
         await self._send("POST", "/firearms/licences", head | licence)
         await self._send("POST", "/privacy/train-prefs/tenant", {"opt_out": number % 2 == 0})
-        await self._send("PUT", "/seo/pages", page)
+        await self._send("PUT", "/seo/pages", head | page)
         await self._send("PUT", "/temperature/floors", head | {"performance_floors": {"clicks": number}})
         await send_pageview(self._client, self._login)
 

@@ -448,6 +448,62 @@ class DocumentStoreContract:
         await asyncio.gather(*calls, *(store.mutate(address, A, "x", added) for _ in range(5)))
         assert found(await store.get(address, A, "x")).fields["n"] == 5
 
+    async def test_a_moved_document_lies_under_its_new_key_alone(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        def joined(present: Fields | None, earlier: Fields | None) -> Fields:
+            return {"here": (present or {}).get("n"), "before": (earlier or {}).get("n"), "n": 3}
+
+        assert await store.move(address, A, "old", "new", joined) == {"here": None, "before": None, "n": 3}
+        await store.put(write(address, A, "old", n=1))
+        assert await store.move(address, A, "old", "new", joined) == {"here": 3, "before": 1, "n": 3}
+        assert await store.get(address, A, "old") is None
+        assert found(await store.get(address, A, "new")).fields["n"] == 3
+        assert await store.count(address, A) == 1
+
+    async def test_a_move_that_fails_changes_nothing(self, store: DocumentStore, address: Address) -> None:
+        def refuse(*present: Fields | None) -> Fields:
+            raise LookupError("no")
+
+        def clean(*present: Fields | None) -> Fields:
+            return {"n": 2}
+
+        def unstorable(*present: Fields | None) -> Fields:
+            return {"n": Decimal(1)}
+
+        await store.put(write(address, A, "old", n=1))
+        await store.put(write(address, B, "foreign", n=0))
+        for key, change, error in (
+            ("new", refuse, LookupError),
+            ("new", unstorable, StoreRefused),
+            ("foreign", clean, KeyTaken),
+        ):
+            with pytest.raises(error):
+                await store.move(address, A, "old", key, change)
+        assert [document.fields["n"] for document in await store.scan(address, A)] == [1]
+        assert [document.fields["n"] for document in await store.scan(address, B)] == [0]
+
+    async def test_a_move_leaves_another_scopes_document_alone(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        def told(present: Fields | None, earlier: Fields | None) -> Fields:
+            return {"earlier": earlier}
+
+        await store.put(write(address, B, "old", n=0))
+        assert await store.move(address, A, "old", "new", told) == {"earlier": None}
+        assert found(await store.get(address, B, "old")).fields["n"] == 0
+
+    async def test_concurrent_moves_lose_and_double_nothing(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        def added(present: Fields | None, earlier: Fields | None) -> Fields:
+            return {"n": sum(fields["n"] for fields in (present, earlier) if fields) + 1}
+
+        await store.put(write(address, A, "old", n=10))
+        await asyncio.gather(*(store.move(address, A, "old", "new", added) for _ in range(5)))
+        assert [document.fields["n"] for document in await store.scan(address, A)] == [15]
+        assert store.changes(address, A) == 6
+
     async def test_erase_forgets_the_scope_alone_and_may_be_repeated(
         self, store: ErasableStore, address: Address
     ) -> None:

@@ -1,8 +1,9 @@
 """http.md sections 10 and 12, events.md section 3: analytics events and configs, SEO pages, health."""
 
+from dataclasses import replace
 from typing import Any
 
-from tests.support.callers import Caller
+from tests.support.callers import Caller, token_of
 from tests.support.rules import Rules, Scenario, ids, when
 
 PAGEVIEW = "/analytics/events/pageview"
@@ -272,6 +273,56 @@ async def _(owner: Caller) -> None:
     for caller in (owner.within("prod"), await owner.neighbour()):
         assert await caller.get(PAGES) == []
         assert await caller.get(f"{PAGES}/squared/home") == {}
+
+
+@rules("http-12-seo-7 tenant and env are required in the body")
+async def _(owner: Caller) -> None:
+    await owner.approved("*")
+    body = owner.scoped(surface="squared", page_type="home", title="t", description="d")
+    for name in ("tenant_id", "env"):
+        await owner.put(PAGES, {key: body[key] for key in body if key != name}, 422)
+        await owner.put(PAGES, body | {name: None}, 422)
+    assert await owner.get(PAGES) == []
+
+
+@rules("http-12-seo-8 the body's tenant and env must be the request's")
+async def _(owner: Caller) -> None:
+    await owner.approved("*")
+    body = owner.scoped(surface="squared", page_type="home", title="t", description="d")
+    for name, value in (("tenant_id", "t_other"), ("env", "prod"), ("env", "qa")):
+        await owner.put(PAGES, body | {name: value}, 400, detail=f"{name} mismatch with request context")
+    await owner.having("member").put(PAGES, body | {"env": "qa"}, 403)
+
+
+@rules("http-12-seo-9 two pages with one document id: the second is 409, never mixed")
+async def _(owner: Caller) -> None:
+    one = await page(owner, "a_b", "c")
+    body = owner.scoped(surface="a", page_type="b_c", title="t2", description="d")
+    await owner.put(PAGES, body, 409, detail="the id is taken by another record")
+    assert await owner.get(PAGES) == [one]
+    assert await owner.get(f"{PAGES}/a/b_c") == {}
+
+
+@rules("http-12-seo-10 two tenants with one document id: the second is 409, never mixed")
+async def _(owner: Caller) -> None:
+    tenant_id = f"{owner.tenant_id}_dev"
+    other = replace(owner, tenant_id=tenant_id, token=token_of("u_other", tenant_id, "owner"))
+    one = await page(owner, "dev_squared")
+    await other.approved("*")
+    body = other.scoped(surface="squared", page_type="home", title="t2", description="d")
+    await other.put(PAGES, body, 409, detail="the id is taken by another record")
+    assert await other.get(PAGES) == []
+    assert await other.get(f"{PAGES}/squared/home") == {}
+    assert await owner.get(PAGES) == [one]
+
+
+@rules("http-12-seo-11 names that make no document id are stored all the same")
+async def _(owner: Caller) -> None:
+    for surface, page_type in (("squared", "blog/post"), ("..", "x" * 1500)):
+        one = await page(owner, surface, page_type)
+        two = await page(owner, surface, page_type, title="new")
+        assert (two["id"], two["created_at"], two["title"]) == (one["id"], one["created_at"], "new")
+        assert await owner.get(f"{PAGES}?surface={surface}") == [two]
 
 
 @rules("http-11-health-1 liveness, readiness and health are public")

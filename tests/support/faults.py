@@ -80,6 +80,17 @@ class FaultyStore:
         self._check("mutate", address.name)
         return await self.inner.mutate(address, scope, key, change, also)
 
+    async def move(
+        self,
+        address: Address,
+        scope: Scope,
+        earlier_key: str,
+        key: str,
+        change: Callable[[Fields | None, Fields | None], Fields],
+    ) -> Fields:
+        self._check("move", address.name)
+        return await self.inner.move(address, scope, earlier_key, key, change)
+
     async def ping(self) -> None:
         self._check("ping")
 

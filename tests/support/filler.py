@@ -82,7 +82,7 @@ class Filler:
         config = f"/tenants/{self._login.tenant_id}/analytics/config"
         self.send("PUT", config, self._own | {"ga4_measurement_id": "G-1"})
         page = {"surface": SURFACE, "page_type": "home", "title": "Acme", "description": "Start"}
-        self.send("PUT", "/seo/pages", page)
+        self.send("PUT", "/seo/pages", self._own | page)
         self.pageviews(3)
 
 

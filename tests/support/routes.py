@@ -59,7 +59,7 @@ BODIES |= {
     "/budget/usage": SCOPED | {"provider": "openai"},
     "/kill-switches": {"disable_providers": ["openai"]},
     "/tenants/{tenant_id}/analytics/config": SCOPED | {"surface": "squared"},
-    "/seo/pages": {"surface": "squared", "page_type": "home", "title": "t", "description": "d"},
+    "/seo/pages": SCOPED | {"surface": "squared", "page_type": "home", "title": "t", "description": "d"},
 }
 
 

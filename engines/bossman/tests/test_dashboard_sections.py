@@ -50,7 +50,7 @@ async def set_up(kit: MemoryKit, who: Login) -> None:
     config = surface | {"ga4_measurement_id": "G-1"}
     await ok(kit, who, "PUT", f"/tenants/{who.tenant_id}/analytics/config", config)
     page = {"surface": "other", "page_type": "home", "title": "t", "description": "d"}
-    await ok(kit, who, "PUT", "/seo/pages", page)
+    await ok(kit, who, "PUT", "/seo/pages", own | page)
     await ok(kit, who, "POST", "/privacy/train-prefs/tenant", {"opt_out": True})
 
 
