@@ -19,6 +19,11 @@ class BucketAddress:
         return f"{self.scheme}://{self.bucket}/{self.prefix}"
 
 
+def is_bucket(text: str) -> bool:
+    """Whether it is an address with its scheme."""
+    return ADDRESS.fullmatch(text) is not None
+
+
 def parse_bucket(text: str) -> BucketAddress:
     """Read an address; raises ValueError with the cure. What stands before a @ is never repeated."""
     found = ADDRESS.fullmatch(text)

@@ -43,11 +43,6 @@ def _resolved(value: object) -> object:
     return "bigquery" if name == "bq" else name
 
 
-def _check_bucket(value: str) -> str:
-    parse_bucket(value)
-    return value
-
-
 def _check_url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("write it with its scheme, for example http://localhost:4443")
@@ -118,12 +113,13 @@ class Settings(BaseSettings):
         validation_alias="NEXUS_BQ_TABLE",
         description="Table of the BigQuery sink.",
     )
-    datasets_bucket: Annotated[str, AfterValidator(_check_bucket)] | None = Field(
+    datasets_bucket: str | None = Field(
         None,
         validation_alias="DATASETS_BUCKET",
         description=(
-            "Bucket of the object-store sink and of exports, with its scheme: `gs://bucket` or "
-            "`s3://bucket`, with `/prefix` if wanted; required by `object_store`."
+            "Bucket of the object-store sink and of exports. Both need its scheme, `gs://bucket` or "
+            "`s3://bucket`, with `/prefix` if wanted: `object_store` does not start without, an export ends. "
+            "Elsewhere the bare name will do."
         ),
     )
     bigquery_emulator_host: Url | None = Field(
@@ -256,13 +252,18 @@ class Settings(BaseSettings):
                 "GCP_PROJECT_ID (or GCP_PROJECT) is not set, but NEXUS_BACKEND asks for bigquery: "
                 "set the project"
             )
-        if self.nexus_backend == "object_store" and not self.datasets_bucket:
+        if self.nexus_backend == "object_store":
+            self._refuse_a_bucket_without_scheme()
+        if (self.aws_access_key_id is None) != (self.aws_secret_access_key is None):
+            raise ValueError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: set both or neither")
+
+    def _refuse_a_bucket_without_scheme(self) -> None:
+        if not self.datasets_bucket:
             raise ValueError(
                 "DATASETS_BUCKET is not set, but NEXUS_BACKEND asks for object_store: "
                 "set it to gs://bucket or s3://bucket"
             )
-        if (self.aws_access_key_id is None) != (self.aws_secret_access_key is None):
-            raise ValueError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: set both or neither")
+        parse_bucket(self.datasets_bucket)
 
 
 def load_settings(secrets_dir: Path | None = None) -> Settings:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 
 from engines.common.identity import is_tenant_id
+from engines.config.bucket import is_bucket, parse_bucket
 from engines.config.runtime_config import Settings
 from engines.identity.models import User
 from engines.nexus.backends import get_backend
@@ -24,7 +25,8 @@ def all_sinks(
 ) -> dict[str, ErasableSink]:
     """Every sink that the settings reach: the one in use, and those whose stand-ins run beside it.
 
-    The settings name one bucket; the receipts may name more, on stand-ins.
+    The settings name one bucket, which holds no events where it has no scheme; the receipts may name more, on
+    stand-ins.
     """
     client = open_client(settings.gcp_project or "", settings.firestore_emulator_host)
     stack.push_async_callback(close_client, client)
@@ -50,7 +52,7 @@ def _buckets(settings: Settings, receipts: Sequence[Receipt]) -> Iterator[dict[s
     targets = (one.sink.target.removesuffix(f"{one.tenant_id}/") for one in receipts if one.sink)
     named = {settings.datasets_bucket or "", *targets}
     for bucket in sorted(named):
-        if stand_ins.get(bucket.partition("://")[0]):
+        if is_bucket(bucket) and stand_ins.get(parse_bucket(bucket).scheme):
             yield {"nexus_backend": "object_store", "datasets_bucket": bucket}
 
 

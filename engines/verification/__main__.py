@@ -111,9 +111,6 @@ async def _events(verification: Verification, chosen: argparse.Namespace) -> int
 async def _export(
     settings: Settings, sink: EventSink, verification: Verification, chosen: argparse.Namespace
 ) -> int:
-    if settings.datasets_bucket is None:
-        words = "DATASETS_BUCKET is not set: an export needs gs://bucket or s3://bucket"
-        return _failed(words, CONFIGURATION_ERROR)
     bucket, address = open_datasets(settings, "exports/")
     try:
         to = Destination(bucket, address.prefix, f"{address.scheme}://{address.bucket}/")

@@ -15,8 +15,18 @@ SETTINGS = {name for names in variable_names().values() for name in names}
 
 SDK = {
     "GOOGLE_CLOUD_PROJECT": "project of a stand-in's own container, as Google's tools read it",
+    "GOOGLE_APPLICATION_CREDENTIALS": "key file of Google's SDKs",
 }
 """Variables of SDKs and stand-ins that no setting reads."""
+
+OF_THE_EXISTING_ENGINES = {
+    *("ENV", "APP_ENV", "GCP_PROJECT_ID", "GCP_PROJECT", "DATASETS_BUCKET"),
+    *("NEXUS_BACKEND", "NEXUS_BQ_DATASET", "NEXUS_BQ_TABLE"),
+    *("IDENTITY_BACKEND", "PRIVACY_BACKEND", "ANALYTICS_EVENTS_BACKEND", "STRATEGY_LOCK_BACKEND"),
+    *("FIREARMS_BACKEND", "BUDGET_BACKEND", "KPI_BACKEND", "SEO_BACKEND"),
+    *("AUTH_JWT_SIGNING", "SYSTEM_BOOTSTRAP_KEY"),
+}
+"""Settings whose variables the existing engines read by themselves."""
 
 EXISTING = {"TENANT_ID"}
 """Variables of the existing engines that documents name as no longer read."""
@@ -116,6 +126,13 @@ def test_docs_name_only_existing_names(path: Path) -> None:
 
 def test_every_setting_is_documented() -> None:
     assert (ROOT / "docs/infra/ENVIRONMENT.md").read_text() == markdown()
+
+
+def test_the_engines_names_are_told_from_those_of_the_sdks() -> None:
+    _, own, sdks, alone = (set(DOC_NAME.findall(part)) for part in markdown().split("\n## "))
+    assert own == OF_THE_EXISTING_ENGINES - {"ENV"}
+    assert sdks == SETTINGS - OF_THE_EXISTING_ENGINES
+    assert alone == SDK.keys() | {"GCP_PROJECT_ID"}
 
 
 def test_bossmans_container_sets_every_selector() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from engines.config.bucket import BucketAddress, parse_bucket
 from engines.config.runtime_config import Settings, SettingsError, load_settings, variable_names
+from engines.nexus.backends import open_datasets
 
 USABLE = {"AUTH_JWT_SIGNING": "s" * 32, "NEXUS_BACKEND": "noop"}
 KEYS = {"AWS_ACCESS_KEY_ID": "key-id", "AWS_SECRET_ACCESS_KEY": "key-secret"}
@@ -90,18 +91,6 @@ def test_the_endpoint_of_s3_beats_that_of_all_of_aws(monkeypatch: pytest.MonkeyP
         ({"NEXUS_BACKEND": "bq"}, "GCP_PROJECT_ID (or GCP_PROJECT) is not set, but NEXUS_BACKEND asks for"),
         ({"NEXUS_BQ_TABLE": "a.b"}, "NEXUS_BQ_TABLE: "),
         ({"NEXUS_BQ_DATASET": "a`b"}, "NEXUS_BQ_DATASET: "),
-        (
-            {"DATASETS_BUCKET": "datasets"},
-            "DATASETS_BUCKET=datasets has no scheme: write gs://datasets or s3://",
-        ),
-        (
-            {"DATASETS_BUCKET": "https://x/datasets"},
-            "DATASETS_BUCKET is not usable: write gs://bucket or s3://",
-        ),
-        ({"DATASETS_BUCKET": "gs://"}, "DATASETS_BUCKET is not usable"),
-        ({"DATASETS_BUCKET": "gs://Bucket"}, "DATASETS_BUCKET is not usable"),
-        ({"DATASETS_BUCKET": "gs://bucket/../x"}, "DATASETS_BUCKET is not usable"),
-        ({"DATASETS_BUCKET": "gs://bucket/{tenant}"}, "DATASETS_BUCKET is not usable"),
         ({"STORAGE_EMULATOR_HOST": "objectstore:4443"}, "STORAGE_EMULATOR_HOST: write it with its scheme"),
         ({"BIGQUERY_EMULATOR_HOST": "bigquery:9050"}, "BIGQUERY_EMULATOR_HOST: write it with its scheme"),
         ({"AWS_ENDPOINT_URL_S3": "s3:8333"}, "AWS_ENDPOINT_URL_S3: write it with its scheme"),
@@ -117,11 +106,49 @@ def test_an_unusable_value_is_refused_by_name(
     assert "key-" not in said
 
 
-@pytest.mark.parametrize("address", ["s3://id:hidden@bucket", "id:hidden@bucket"])
-def test_a_login_inside_the_address_is_not_repeated(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str
+BUCKETS = {
+    "datasets": "DATASETS_BUCKET=datasets has no scheme: write gs://datasets or s3://datasets",
+    "test-datasets/a": "DATASETS_BUCKET=test-datasets/a has no scheme: write gs://test-datasets/a or s3://",
+    "https://x/datasets": "DATASETS_BUCKET is not usable: write gs://bucket or s3://",
+    "gs://": "DATASETS_BUCKET is not usable",
+    "gs://Bucket": "DATASETS_BUCKET is not usable",
+    "gs://bucket/../x": "DATASETS_BUCKET is not usable",
+    "gs://bucket/{tenant}": "DATASETS_BUCKET is not usable",
+    "s3://id:hidden@bucket": "DATASETS_BUCKET is not usable",
+    "id:hidden@bucket": "DATASETS_BUCKET is not usable",
+}
+"""What is no address of a bucket, and what whoever needs one says."""
+
+every_bucket = pytest.mark.parametrize("bucket", BUCKETS)
+
+
+@every_bucket
+@pytest.mark.parametrize("sink", ["noop", "firestore", "bigquery"])
+def test_a_bucket_that_no_sink_uses_may_be_any_text(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bucket: str, sink: str
 ) -> None:
-    assert "hidden" not in refusal(monkeypatch, tmp_path, DATASETS_BUCKET=address)
+    chosen = {"NEXUS_BACKEND": sink, "GCP_PROJECT_ID": "p", "DATASETS_BUCKET": bucket}
+    assert load(monkeypatch, tmp_path, **chosen).datasets_bucket == bucket
+
+
+@every_bucket
+def test_the_object_store_sink_asks_for_a_scheme_and_repeats_no_login(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bucket: str
+) -> None:
+    said = refusal(monkeypatch, tmp_path, NEXUS_BACKEND="object_store", DATASETS_BUCKET=bucket)
+    assert said.startswith(BUCKETS[bucket])
+    assert "hidden" not in said
+
+
+@every_bucket
+def test_whoever_opens_the_bucket_asks_for_a_scheme_and_repeats_no_login(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bucket: str
+) -> None:
+    values = load(monkeypatch, tmp_path, DATASETS_BUCKET=bucket)
+    with pytest.raises(SettingsError) as caught:
+        open_datasets(values, "exports/")
+    assert str(caught.value).startswith(BUCKETS[bucket])
+    assert "hidden" not in str(caught.value)
 
 
 def test_the_keys_of_s3_may_be_files_and_are_never_shown(

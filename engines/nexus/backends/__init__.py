@@ -3,7 +3,7 @@
 from google.cloud.firestore import AsyncClient
 
 from engines.config.bucket import BucketAddress, parse_bucket
-from engines.config.runtime_config import Settings
+from engines.config.runtime_config import Settings, SettingsError
 from engines.nexus.backends.bigquery import open_bigquery
 from engines.nexus.backends.firestore import FirestoreSink
 from engines.nexus.backends.noop import NoopSink
@@ -31,12 +31,17 @@ def get_backend(settings: Settings, firestore: AsyncClient | None) -> ErasableSi
 
 
 def open_datasets(settings: Settings, below: str) -> tuple[Bucket, BucketAddress]:
-    """The bucket that DATASETS_BUCKET names, which must be set. Errors name it with ``below`` after it.
+    """The bucket that DATASETS_BUCKET names. Errors name it with ``below`` after it.
 
     Nothing is sent yet. The caller closes it; every name in it has to begin with the address's prefix.
+    Raises SettingsError when there is none or its scheme is missing.
     """
-    assert settings.datasets_bucket is not None, "the caller looks whether there is a bucket"
-    address = parse_bucket(settings.datasets_bucket)
+    if settings.datasets_bucket is None:
+        raise SettingsError("DATASETS_BUCKET is not set: set it to gs://bucket or s3://bucket")
+    try:
+        address = parse_bucket(settings.datasets_bucket)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
     target = f"{address}{below}"
     if address.scheme == "gs":
         return open_gcs(address, target, settings.gcp_project, settings.storage_emulator_host), address

@@ -167,6 +167,18 @@ async def test_the_sinks_at_hand_are_the_one_in_use_and_those_with_a_stand_in() 
         ]
 
 
+@pytest.mark.parametrize("bucket", ["datasets", "gs://Bucket", "https://datasets"])
+async def test_a_bucket_without_scheme_holds_no_events_and_stops_no_removal(bucket: str) -> None:
+    stand_ins = {
+        "GCP_PROJECT_ID": "p",
+        "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1",
+        "STORAGE_EMULATOR_HOST": "http://127.0.0.1:1",
+        "DATASETS_BUCKET": bucket,
+    }
+    async with AsyncExitStack() as stack:
+        assert list(all_sinks(settings(**stand_ins), stack)) == ["p/nexus_events_{tenant}"]
+
+
 async def test_a_bucket_that_only_a_receipt_names_is_looked_into_on_a_stand_in(kit: MemoryKit) -> None:
     receipt = await rehearsal(kit).carry_out()
     target = f"s3://others/prefix/{receipt.tenant_id}/"

@@ -49,6 +49,31 @@ def test_a_sink_that_discards_has_nothing_to_read(
     assert "discards every event" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("bucket", "words"),
+    [
+        ("", "DATASETS_BUCKET is not set: set it to gs://bucket or s3://bucket"),
+        ("datasets", "DATASETS_BUCKET=datasets has no scheme: write gs://datasets or s3://datasets"),
+        ("s3://id:hidden@b", "DATASETS_BUCKET is not usable: write gs://bucket or s3://bucket"),
+    ],
+)
+def test_an_export_asks_for_a_bucket_with_its_scheme(
+    bucket: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {
+        "NEXUS_BACKEND": "bigquery",
+        "GCP_PROJECT_ID": "p",
+        "BIGQUERY_EMULATOR_HOST": f"http://127.0.0.1:{free_port()}",
+        "AUTH_JWT_SIGNING": "x" * 40,
+        "DATASETS_BUCKET": bucket,
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert main(("export", *TENANT)) == 78
+    said = capsys.readouterr().err
+    assert words in said
+    assert "hidden" not in said
+
+
 @pytest.mark.parametrize("command", ["events", "export"])
 def test_a_sink_that_is_down_exits_3_with_the_cause(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
