@@ -16,6 +16,9 @@ USAGE_EVENTS = Address(f"{USAGE}/events")
 DAYS = Address(f"{USAGE}/days")
 """The roll-ups of days; those of hours and instants lie beside them, see ``buckets``."""
 
+REPAIRS = Address(f"{USAGE}/repairs")
+"""How many corrections ``repair`` has made of the roll-ups."""
+
 MAX_ITEMS = 500
 """Most events of one request: with a roll-up per level each they fill one atomic batch."""
 

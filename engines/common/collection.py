@@ -59,8 +59,15 @@ class Reads(Protocol[Model]):
         """Records whose fields equal ``where``; ``order_by="-field"`` is newest first. Raises StoreError."""
         ...
 
-    async def count(self, scope: Scope, where: Mapping[str, Scalar] | None = None) -> int:
-        """How many records have fields equal to ``where``. Raises StoreError."""
+    async def count(
+        self,
+        scope: Scope,
+        where: Mapping[str, Scalar] | None = None,
+        *,
+        order_by: str | None = None,
+        span: Span | None = None,
+    ) -> int:
+        """How many records ``find`` would return. Raises StoreError."""
         ...
 
 
@@ -101,9 +108,16 @@ class Collection(Generic[Model]):
         documents = await self._store.scan(self._address, scope, where, field, descending, limit, span)
         return [self._stored(document) for document in documents]
 
-    async def count(self, scope: Scope, where: Mapping[str, Scalar] | None = None) -> int:
-        """How many records have fields equal to ``where``. Raises StoreError."""
-        return await self._store.count(self._address, scope, where)
+    async def count(
+        self,
+        scope: Scope,
+        where: Mapping[str, Scalar] | None = None,
+        *,
+        order_by: str | None = None,
+        span: Span | None = None,
+    ) -> int:
+        """How many records ``find`` would return. Raises StoreError."""
+        return await self._store.count(self._address, scope, where, order_by, span)
 
     async def mutate(
         self,

@@ -245,12 +245,19 @@ class DocumentStore(Protocol):
         """The scope's documents whose fields equal ``where``, at most ``limit``.
 
         Ordered by the field ``order_by`` (documents without it are left out), then and else by document id.
-        ``span`` bounds the field ``order_by``, which it needs.
+        ``span`` bounds the field ``order_by``, which it needs; values of another type are outside of it.
         """
         ...
 
-    async def count(self, address: Address, scope: Scope, where: Mapping[str, Scalar] | None = None) -> int:
-        """How many of the scope's documents have fields equal to ``where``; counted by the store itself."""
+    async def count(
+        self,
+        address: Address,
+        scope: Scope,
+        where: Mapping[str, Scalar] | None = None,
+        order_by: str | None = None,
+        span: Span | None = None,
+    ) -> int:
+        """How many documents ``scan`` would return; counted by the store itself."""
         ...
 
     async def mutate(

@@ -3,7 +3,7 @@
 from engines.analytics.config_models import ANALYTICS_CONFIGS
 from engines.analytics.models import ANALYTICS_EVENTS
 from engines.budget.buckets import SLOTS, bucket, rollups_of
-from engines.budget.models import USAGE_EVENTS, UsageEvent
+from engines.budget.models import REPAIRS, USAGE_EVENTS, UsageEvent
 from engines.common.collection import Collection
 from engines.common.documents import Address, DocumentStore, Scope
 from engines.firearms.models import FIREARMS_LICENCES
@@ -46,6 +46,7 @@ ALWAYS = (
     ANALYTICS_EVENTS,
     TRAINING_PREFERENCES,
     PROGRESS,
+    REPAIRS,
     *COUNTED,
 )
 

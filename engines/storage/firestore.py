@@ -160,19 +160,23 @@ class FirestoreDocumentStore:
         """See DocumentStore.scan."""
         query = self._query(address, scope, where)
         if order_by:
-            for operator, bound in ((">=", span.start), ("<", span.end)) if span else ():
-                if bound is not None:
-                    query = query.where(filter=FieldFilter(order_by, operator, bound))
-            direction = firestore.Query.DESCENDING if descending else firestore.Query.ASCENDING
-            query = query.order_by(order_by, direction=direction)
+            query = _bounded(query, order_by, span, descending)
         if limit is not None:
             query = query.limit(limit)
         async with _translated(refusal=NOT_ASKABLE):
             return [_document(snapshot) async for snapshot in query.stream(retry=None, timeout=CALL_SECONDS)]
 
-    async def count(self, address: Address, scope: Scope, where: Mapping[str, Scalar] | None = None) -> int:
+    async def count(
+        self,
+        address: Address,
+        scope: Scope,
+        where: Mapping[str, Scalar] | None = None,
+        order_by: str | None = None,
+        span: Span | None = None,
+    ) -> int:
         """See DocumentStore.count."""
-        counting = self._query(address, scope, where).count()
+        query = self._query(address, scope, where)
+        counting = (_bounded(query, order_by, span) if order_by else query).count()
         async with _translated(refusal=NOT_ASKABLE):
             [[result]] = await counting.get(retry=None, timeout=CALL_SECONDS)
         return int(result.value)
@@ -332,6 +336,14 @@ class FirestoreDocumentStore:
         for name, value in (scope_fields(scope) | dict(where or {})).items():
             query = query.where(filter=FieldFilter(name, "==", value))
         return query
+
+
+def _bounded(query: Any, order_by: str, span: Span | None, descending: bool = False) -> Any:
+    for operator, bound in ((">=", span.start), ("<", span.end)) if span else ():
+        if bound is not None:
+            query = query.where(filter=FieldFilter(order_by, operator, bound))
+    direction = firestore.Query.DESCENDING if descending else firestore.Query.ASCENDING
+    return query.order_by(order_by, direction=direction)
 
 
 def _add(batch: AsyncWriteBatch, snapshot: DocumentSnapshot, fields: Fields) -> None:

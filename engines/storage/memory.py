@@ -109,9 +109,16 @@ class MemoryDocumentStore:
             found.sort(key=lambda item: (item[1].fields[order_by], item[0]), reverse=descending)
         return [deepcopy(document) for _, document in found[:limit]]
 
-    async def count(self, address: Address, scope: Scope, where: Mapping[str, Scalar] | None = None) -> int:
+    async def count(
+        self,
+        address: Address,
+        scope: Scope,
+        where: Mapping[str, Scalar] | None = None,
+        order_by: str | None = None,
+        span: Span | None = None,
+    ) -> int:
         """See DocumentStore.count."""
-        return len(await self.scan(address, scope, where))
+        return len(await self.scan(address, scope, where, order_by, span=span))
 
     async def mutate(
         self,
@@ -192,6 +199,7 @@ def _added(present: Any, value: Any) -> Any:
 
 
 def _within(value: Any, span: Span | None) -> bool:
-    if span is None:
-        return True
+    bounds = [bound for bound in (span.start, span.end) if bound is not None] if span else []
+    if span is None or not all(isinstance(value, type(bound)) for bound in bounds):
+        return not bounds
     return (span.start is None or value >= span.start) and (span.end is None or value < span.end)

@@ -39,14 +39,15 @@ def parser() -> Parser:
     acknowledge = commands.add_parser("acknowledge", help="accept what is missing as lost")
     acknowledge.add_argument("--by", type=_who, default="operator", help="who does (%(default)s)")
     for command in (events, export, acknowledge):
-        command.add_argument("--tenant", type=_tenant, required=True, help="t_…")
+        command.add_argument("--tenant", type=tenant, required=True, help="t_…")
         command.add_argument("--env", help="as the events have it; every env when left out")
         command.add_argument("--since", type=_time, help="2026-01-02T03:04:05Z; everything when left out")
         command.add_argument("--json", action="store_true", help="the whole result as JSON")
     return made
 
 
-def _tenant(text: str) -> str:
+def tenant(text: str) -> str:
+    """The id of a tenant. Raises ArgumentTypeError."""
     if not TENANT.fullmatch(text):
         raise argparse.ArgumentTypeError("a tenant's id is t_ with a-z, 0-9, _ and - after it")
     return text

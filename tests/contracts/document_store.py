@@ -290,6 +290,13 @@ class DocumentStoreContract:
         assert await numbers(None, 2) == [0, 1]
         assert await numbers(1, 6, where={"odd": True}, limit=2) == [1, 3]
         assert await numbers(1, 4, descending=True) == [3, 2, 1]
+        await store.put(write(address, A, "text", at="2026-01-01T02:00:00Z", n=6))
+        await store.put(write(address, A, "none", n=7))
+        assert await numbers(0, None) == [0, 1, 2, 3, 4, 5]
+        odd = {"odd": True}
+        bounds = Span(start + timedelta(hours=2), start + timedelta(hours=6))
+        assert await store.count(address, A, order_by="at", span=bounds) == 4
+        assert await store.count(address, A, odd, order_by="at", span=bounds) == 2
 
     async def test_count_counts_the_scopes_own(self, store: DocumentStore, address: Address) -> None:
         for n in range(5):

@@ -65,9 +65,16 @@ class FaultyStore:
         self._check("scan", address.name)
         return await self.inner.scan(address, scope, where, order_by, descending, limit, span)
 
-    async def count(self, address: Address, scope: Scope, where: Mapping[str, Scalar] | None = None) -> int:
+    async def count(
+        self,
+        address: Address,
+        scope: Scope,
+        where: Mapping[str, Scalar] | None = None,
+        order_by: str | None = None,
+        span: Span | None = None,
+    ) -> int:
         self._check("scan", address.name)
-        return await self.inner.count(address, scope, where)
+        return await self.inner.count(address, scope, where, order_by, span)
 
     async def mutate(
         self,
