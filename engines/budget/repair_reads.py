@@ -17,7 +17,7 @@ from engines.common.documents import Address, Document, DocumentStore, Scope, Sp
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 EARLIEST = datetime.min.replace(tzinfo=UTC)
-PAGE = 1_000
+PAGE = 500
 AT_ONCE = 10
 
 Instants = dict[tuple[datetime, Dims], Tally]

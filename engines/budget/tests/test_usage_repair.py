@@ -13,7 +13,7 @@ from engines.common.documents import DocumentStore, Scope, StoreUnavailable
 from engines.storage.memory import MemoryDocumentStore
 from tests.contracts.usage_repair import UsageRepairContract, budget, check_sums, record, scope
 from tests.support.faults import FaultyStore
-from tests.support.usage import AT, AnyProvider, foreign, plant
+from tests.support.usage import AT, AnyProvider, foreign, plant, right_sums, stored_events, sums_of
 
 __all__ = ["budget", "scope"]
 
@@ -57,6 +57,16 @@ class TestUsageRepair(UsageRepairContract):
 EVENTS = [foreign(n, created_at=AT - n * timedelta(seconds=40)) for n in range(4)]
 
 
+async def check_none_too_large(store: DocumentStore, scope: Scope) -> None:
+    """No sum ever counts more events than there are."""
+    events = await stored_events(store, scope)
+    moments = [event.created_at for event in events]
+    right = await right_sums(scope, events, moments)
+    for place, tally in (await sums_of(store, scope, moments)).items():
+        assert place in right, place
+        assert tally.count <= right[place].count, place
+
+
 async def calls_of_a_repair(scope: Scope) -> int:
     store = InterruptedStore()
     await plant(store, scope, *EVENTS)
@@ -78,6 +88,7 @@ async def test_usage_recorded_before_any_call_counts_once(scope: Scope, moment: 
         await plant(store, scope, *EVENTS)
 
         async def come_in(call: int, at: int = at, store: InterruptedStore = store) -> None:
+            await check_none_too_large(store, scope)
             if call == at:
                 await record(BudgetService(store, AnyProvider()), scope, created_at=moment)
 
@@ -134,13 +145,13 @@ async def test_a_failing_correction_is_made_by_the_next_repair(scope: Scope) -> 
     await check_sums(inner, scope)
 
 
-@pytest.mark.parametrize("count", [PAGE - 1, PAGE, PAGE + 1, 2 * PAGE + 1])
+@pytest.mark.parametrize("count", [PAGE - 1, PAGE, 2 * PAGE + 1])
 async def test_events_of_one_moment_may_be_more_than_a_page(scope: Scope, count: int) -> None:
     store = MemoryDocumentStore()
     events = [foreign(n, tool_id=str(n % 3)) for n in range(count)]
-    later = [foreign(count + n, created_at=AT + timedelta(microseconds=1)) for n in range(PAGE)]
+    later = [foreign(count + n, created_at=AT + timedelta(microseconds=1)) for n in range(3)]
     for first in range(0, count, 500):
         await plant(store, scope, *events[first : first + 500])
     await plant(store, scope, *later)
-    assert (await rebuild(store, scope, at_once)).events == count + PAGE
+    assert (await rebuild(store, scope, at_once)).events == count + 3
     await check_sums(store, scope)
