@@ -20,6 +20,7 @@ from engines.common.documents import StoreError
 from engines.common.errors import install_error_handlers
 from engines.common.front import Front
 from engines.common.guessing import Guesses, KnowsCaller
+from engines.common.head import HeadAsGet
 from engines.common.release import VERSION
 from engines.common.request_trace import RequestTrace
 from engines.common.security_headers import SecurityHeaders
@@ -112,6 +113,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.refusals = refusals = Refusals(metrics.refused)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(KnowsCaller, guesses=Guesses(limits, refusals))
     app.add_middleware(BodyLimit, limits=limits, refusals=refusals)
     app.add_middleware(Front, env=settings.env)

@@ -90,6 +90,21 @@ def test_a_form_of_another_site_is_refused(browser: httpx.Client) -> None:
         assert answer.status_code == 403
 
 
+def test_row_16_a_front_that_sends_its_own_host_takes_a_session_to_its_end(front: TlsFront) -> None:
+    base = f"https://127.0.0.1:{front.bare}"
+    sent = {"Origin": base, "Sec-Fetch-Site": "same-origin"}
+    with httpx.Client(base_url=base, verify=front.trust) as browser:
+        fields = PERSON | {"form_token": form_of(browser.get(f"{HOME}sign-in"))}
+        evil = browser.post(f"{HOME}sign-in", data=fields, headers={"Origin": "https://evil.example"})
+        assert (evil.status_code, "proxy_set_header Host" in evil.text) == (403, True)
+        answer = browser.post(f"{HOME}sign-in", data=fields, headers=sent)
+        assert (answer.status_code, answer.headers["location"]) == (303, HOME)
+        assert all("; Secure" in cookie for cookie in answer.headers.get_list("set-cookie"))
+        out = {"form_token": form_of(browser.get(HOME))}
+        assert browser.post(f"{HOME}sign-out", data=out, headers=sent).status_code == 303
+        assert browser.get(HOME).status_code == 401
+
+
 def test_past_the_front_or_without_tls_its_name_is_refused(front: TlsFront, process: Bossman) -> None:
     request = f"GET {HOME}sign-in HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n".encode()
     for port in (process.port, front.plain):

@@ -39,6 +39,15 @@ http {{
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
     }}
   }}
+  server {{
+    listen 127.0.0.1:{bare} ssl;
+    ssl_certificate /tmp/front.pem;
+    ssl_certificate_key /tmp/front.pem;
+    location / {{
+      proxy_pass http://bossman;
+    }}
+  }}
+  upstream bossman {{ server 127.0.0.1:{upstream}; }}
 }}
 """
 
@@ -49,15 +58,17 @@ class TlsFront:
 
     tls: int
     plain: int
+    bare: int
+    """TLS with ``proxy_pass`` alone: nginx sends the upstream's name as Host, and nothing forwarded."""
     trust: ssl.SSLContext
 
 
 @contextmanager
 def tls_front(upstream: int) -> Iterator[TlsFront]:
     """An nginx before the loopback port ``upstream``; its log is kept under test-output."""
-    tls, plain = free_port(), free_port()
+    tls, plain, bare = free_port(), free_port(), free_port()
     pem, certificate = _certificate()
-    configuration = CONFIGURATION.format(tls=tls, plain=plain, upstream=upstream)
+    configuration = CONFIGURATION.format(tls=tls, plain=plain, bare=bare, upstream=upstream)
     files = {"front.pem": pem, "front.conf": configuration.encode()}
     made = "".join(
         f"echo {base64.b64encode(text).decode()} | base64 -d > /tmp/{n}; " for n, text in files.items()
@@ -73,7 +84,7 @@ def tls_front(upstream: int) -> Iterator[TlsFront]:
     with container:
         try:
             wait_until(lambda: _listens(plain), 60, "the TLS front")
-            yield TlsFront(tls, plain, ssl.create_default_context(cadata=certificate))
+            yield TlsFront(tls, plain, bare, ssl.create_default_context(cadata=certificate))
         finally:
             OUTPUT.mkdir(exist_ok=True)
             (OUTPUT / f"front-{tls}.log").write_bytes(b"".join(container.get_logs()))

@@ -212,7 +212,7 @@ def _answering_html(path: str, handlers: Mapping[str, Handler]) -> Handler:
 
     async def endpoint(request: Request) -> Response:
         request.scope[TEMPLATE] = path
-        handler = handlers.get("GET" if request.method == "HEAD" else request.method)
+        handler = handlers.get(request.method)
         try:
             if handler is None:
                 return _problem(request, 405, "this address does not take that")
@@ -256,7 +256,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
     f"{HOME}static/{{name}}": {"GET": static_file},
     "/docs": {"GET": api_description},
 }
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 for _path, _handlers in ROUTES.items():
     # Plain routes: no part of the OpenAPI document, and no JSON error handling around them.

@@ -29,6 +29,15 @@ MOST_PIECES = 8
 MAX_FORM_BYTES = 8_192
 MAX_FIELDS = 12
 
+OTHER_SITE = (
+    "the form was sent by another site, or a front in between replaces the Host header: "
+    "it has to pass on the browser's own (nginx: proxy_set_header Host $http_host)"
+)
+NO_SECRET = (
+    "the form was not sent by this page, or the browser keeps no cookie: they are switched off, "
+    "or the page came over plain HTTP from another name than localhost. Load it again"
+)
+
 
 class Sessions(Protocol):
     """Sessions of one kind, as far as the pages need them."""
@@ -171,7 +180,7 @@ async def own_form(request: Request) -> Mapping[str, str]:
     fields = await _fields(request)
     expected, given = request.cookies.get(_form_cookie(request), ""), fields.get(FORM_FIELD, "")
     if not expected or not hmac.compare_digest(expected.encode(), given.encode()):
-        raise Forbidden("the form was not sent by this page, or cookies are switched off: load it again")
+        raise Forbidden(NO_SECRET)
     return fields
 
 
@@ -181,14 +190,27 @@ def _pages(request: Request) -> PageSessions:
 
 
 def _check_origin(request: Request) -> None:
-    """Refuse what the browser itself says comes from elsewhere."""
-    site = request.headers.get("sec-fetch-site")
+    """Refuse what the browser itself says comes from elsewhere.
+
+    A front may put a Host of its own in the place of the browser's, like nginx with ``proxy_pass`` alone.
+    Then the browser's word that page and form are of one origin counts, where it gives one (over TLS).
+    """
+    site, host = request.headers.get("sec-fetch-site"), request.headers.get("host", "")
     if site not in (None, "same-origin", "none"):
         raise Forbidden("the form was sent by another site")
     origin = request.headers.get("origin", "null")
     # Without a referrer browsers send "null": then the form's secret alone decides.
-    if origin != "null" and urlsplit(origin).netloc != request.headers.get("host"):
-        raise Forbidden("the form was sent by another site")
+    if origin == "null" or _is_at(origin, host):
+        return
+    if site != "same-origin" or is_loopback(host):
+        raise Forbidden(OTHER_SITE)
+
+
+def _is_at(origin: str, host: str) -> bool:
+    """Whether the origin is the host's own, the port of its scheme said or not."""
+    said = urlsplit(origin)
+    port = {"http": ":80", "https": ":443"}.get(said.scheme, "")
+    return said.netloc.lower().removesuffix(port) == host.lower().removesuffix(port)
 
 
 async def _fields(request: Request) -> dict[str, str]:

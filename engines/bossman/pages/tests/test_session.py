@@ -95,6 +95,56 @@ async def test_a_form_of_another_site_is_refused(
     assert "set-cookie" not in answer.headers
 
 
+FRONT = {"Host": "bossman:8000", "Origin": "https://front.example"}
+"""What comes through an nginx with ``proxy_pass http://bossman:8000`` and nothing else."""
+
+
+async def send_form(browser: httpx.AsyncClient, who: Login, headers: dict[str, str]) -> httpx.Response:
+    form = {"form_token": await form_of(browser), "email": who.email, "password": "password of acme"}
+    return await browser.post(f"{HOME}sign-in", data=form, headers=headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        FRONT | {"Sec-Fetch-Site": "same-origin"},
+        {"Host": "bossman:8000", "Origin": "http://bossman:8000"},
+        {"Host": "localhost:443", "Origin": "https://localhost"},
+        {"Host": "LOCALHOST", "Origin": "http://localhost:80"},
+    ],
+    ids=["default_host", "own_host", "default_port_of_tls", "default_port"],
+)
+async def test_row_16_a_form_of_our_own_page_passes_whatever_host_a_front_says(
+    browser: httpx.AsyncClient, acme: Login, headers: dict[str, str]
+) -> None:
+    assert (await send_form(browser, acme, headers)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        FRONT,
+        FRONT | {"Sec-Fetch-Site": "none"},
+        {"Host": "127.0.0.1:8000", "Origin": "https://front.example", "Sec-Fetch-Site": "same-origin"},
+        {"Host": "localhost", "Origin": "http://localhost:8443"},
+    ],
+    ids=["plain_http", "no_word", "loopback", "host_without_port"],
+)
+async def test_row_16_what_cannot_be_told_from_another_site_names_the_fronts_setting(
+    browser: httpx.AsyncClient, acme: Login, headers: dict[str, str]
+) -> None:
+    answer = await send_form(browser, acme, headers)
+    assert (answer.status_code, "proxy_set_header Host $http_host" in answer.text) == (403, True)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_row_16_a_form_of_another_site_passes_no_front(
+    browser: httpx.AsyncClient, acme: Login, site: str
+) -> None:
+    answer = await send_form(browser, acme, FRONT | {"Sec-Fetch-Site": site})
+    assert (answer.status_code, "sent by another site" in answer.text) == (403, True)
+
+
 @pytest.mark.parametrize("token", [None, "", "guessed", "é"])
 @pytest.mark.parametrize("path", ["sign-in", "sign-out"])
 async def test_a_form_without_its_secret_is_refused(
