@@ -1,5 +1,6 @@
 """How a section is read: bounded lists, newest storage time, and a failure that stays the section's own."""
 
+import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +11,7 @@ from pydantic import BaseModel
 from engines.bossman.freshness import Failure, Reading
 from engines.bossman.models import ListInfo
 from engines.common.clock import Clock
-from engines.common.collection import Reads, Stored
+from engines.common.collection import Reads, Stored, last_stored
 from engines.common.documents import Scalar, Scope, StoreDenied, StoreError, StoreTimeout
 from engines.nexus.backends.sink import SinkError
 
@@ -75,6 +76,18 @@ async def bounded(
     shown = found[:LIST_LIMIT]
     records = [stored.record for stored in (reversed(shown) if order_by else shown)]
     return Bounded(records, newest(shown), ListInfo(shown=len(shown), total=total, cut=cut))
+
+
+async def newest_of(
+    reads: Reads[Record], scope: Scope, found: Bounded[Record], where: Mapping[str, Scalar] | None = None
+) -> datetime | None:
+    """The newest storage time of all that ``where`` fits, of which ``found`` may be a part."""
+    return await last_stored(reads, scope, where) if found.info.cut else found.newest_at
+
+
+async def last_of(scope: Scope, *collections: Reads[Any]) -> datetime | None:
+    """When a record was stored last in any of the collections, on whatever surface and in whatever state."""
+    return latest_of(*await asyncio.gather(*(last_stored(reads, scope) for reads in collections)))
 
 
 def newest(found: Iterable[Stored[Any] | None]) -> datetime | None:

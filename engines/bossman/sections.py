@@ -1,4 +1,8 @@
-"""The sections of the dashboard, each read from the records of its engine. Readers only."""
+"""The sections of the dashboard, each read from the records of its engine. Readers only.
+
+A section shows some records and is as fresh as its newest one, shown or not: whatever its state and age, and
+where the surface that is looked at has none, on whatever surface. So "never" means that there was none.
+"""
 
 import asyncio
 from dataclasses import dataclass
@@ -18,13 +22,13 @@ from engines.bossman.models import (
     TemperatureConfig,
     TemperatureSection,
 )
-from engines.bossman.parts import Read, bounded, first, latest_of, newest
+from engines.bossman.parts import Read, bounded, first, last_of, latest_of, newest, newest_of
 from engines.bossman.readings import SharedReadings
 from engines.budget.cogs import WINDOW_DAYS as COGS_WINDOW_DAYS
 from engines.budget.cogs import Cogs, cogs
-from engines.budget.summary import MAX_WINDOW_DAYS, BudgetSummaries
+from engines.budget.summary import BudgetSummaries
 from engines.common.clock import Clock, utc_now
-from engines.common.collection import Reads
+from engines.common.collection import Reads, last_stored
 from engines.common.documents import SYSTEM, Scope
 from engines.firearms.models import Licence
 from engines.firearms.rules import DANGEROUS_ACTIONS
@@ -102,20 +106,24 @@ async def temperature(reads: DashboardReads, scope: Scope, surface: str) -> Read
     section = TemperatureSection(
         surface=surface, current=recent[0] if recent else None, recent=recent, config=config
     )
-    return Read(section, newest([*snapshots, floors, ceilings, weights]))
+    last = newest([*snapshots, floors, ceilings, weights]) or await last_of(
+        scope, reads.snapshots, reads.floors, reads.ceilings, reads.weights
+    )
+    return Read(section, last)
 
 
 async def budget(
     reads: DashboardReads, scope: Scope, surface: str, window_days: int
 ) -> Read[tuple[BudgetSection, Cogs | None]]:
     """Summaries of the surface in the window, and the cost of goods of all surfaces."""
-    # What is newest in the longest window that any summary has counts as the newest.
     windows = (window_days, COGS_WINDOW_DAYS)
-    usage = await reads.budget.usage(scope, None, windows, newest_days=MAX_WINDOW_DAYS)
+    usage, last = await asyncio.gather(
+        reads.budget.usage(scope, None, windows), reads.budget.last_stored(scope, surface)
+    )
     totals = usage.totals(window_days, surface)
     by_provider, by_model, by_tool_type = (totals.summary(name) for name in BUDGET_GROUPS)
     section = BudgetSection(by_provider=by_provider, by_model=by_model, by_tool_type=by_tool_type)
-    return Read((section, cogs(usage.totals(COGS_WINDOW_DAYS))), usage.newest(surface))
+    return Read((section, cogs(usage.totals(COGS_WINDOW_DAYS))), last)
 
 
 async def kpi(reads: DashboardReads, scope: Scope, surface: str) -> Read[KpiSection]:
@@ -124,9 +132,13 @@ async def kpi(reads: DashboardReads, scope: Scope, surface: str) -> Read[KpiSect
     definitions, corridors = await asyncio.gather(
         bounded(reads.definitions, scope, of_surface), bounded(reads.corridors, scope, of_surface)
     )
+    of_both = await asyncio.gather(
+        newest_of(reads.definitions, scope, definitions, of_surface),
+        newest_of(reads.corridors, scope, corridors, of_surface),
+    )
     return Read(
         KpiSection(definitions=definitions.records, corridors=corridors.records),
-        latest_of(definitions.newest_at, corridors.newest_at),
+        latest_of(*of_both) or await last_of(scope, reads.definitions, reads.corridors),
         {"kpi.definitions": definitions.info, "kpi.corridors": corridors.info},
     )
 
@@ -151,10 +163,12 @@ def is_valid(lock: StrategyLock, now: datetime) -> bool:
 
 
 async def firearms(reads: DashboardReads, scope: Scope) -> Read[FirearmsSection]:
-    """Licences of status active."""
-    active = await bounded(reads.licences, scope, {"status": "active"})
+    """Licences of status active, as fresh as the newest of any."""
+    active, last = await asyncio.gather(
+        bounded(reads.licences, scope, {"status": "active"}), last_stored(reads.licences, scope)
+    )
     section = FirearmsSection(active_licences=active.records, dangerous_actions=DANGEROUS_ACTIONS)
-    return Read(section, active.newest_at, {"firearms.active_licences": active.info})
+    return Read(section, last, {"firearms.active_licences": active.info})
 
 
 async def analytics(reads: DashboardReads, scope: Scope, surface: str) -> Read[AnalyticsSection]:
@@ -172,13 +186,18 @@ async def analytics(reads: DashboardReads, scope: Scope, surface: str) -> Read[A
     section = AnalyticsSection(
         effective_config=config[0] if config else None, page_seo=pages.records, events=arrivals
     )
-    return Read(section, newest([pageview, cta_click]), {"analytics.page_seo": pages.info})
+    is_own = config and Scope(config[0].tenant_id, config[0].env) == scope
+    shown = newest([pageview, cta_click, config[1] if config and is_own else None])
+    last = latest_of(shown, await newest_of(reads.seo_pages, scope, pages))
+    last = last or await last_of(scope, reads.analytics_configs)
+    return Read(section, last, {"analytics.page_seo": pages.info})
 
 
 async def training_prefs(reads: DashboardReads, scope: Scope) -> Read[list[TrainingPreference]]:
     """Preferences of the tenant and of its users."""
     found = await bounded(reads.preferences, scope, order_by=None)
-    return Read(found.records, found.newest_at, {"training_prefs": found.info})
+    last = await newest_of(reads.preferences, scope, found)
+    return Read(found.records, last, {"training_prefs": found.info})
 
 
 async def kill_switch(reads: DashboardReads, scope: Scope) -> Read[KillSwitch | None]:

@@ -10,17 +10,16 @@ from itertools import chain
 
 from pydantic import BaseModel
 
-from engines.budget.buckets import TICK, Part, cover
+from engines.budget.buckets import Part, cover
 from engines.budget.models import DAYS, Dims, Rollup, dims_of
 from engines.budget.money import from_smallest
 from engines.budget.rollups import Tally, tally_of
 from engines.common.clock import Clock, utc_now
-from engines.common.collection import Reads, Stored
+from engines.common.collection import Reads, Stored, last_stored
 from engines.common.documents import Address, Scalar, Scope
 from engines.common.errors import Unprocessable
 
 UNKNOWN = "unknown"
-MAX_WINDOW_DAYS = 90
 UNGROUPABLE = ("id", "metadata", "tokens_input", "tokens_output", "cost", "created_at")
 """Fields of an event that make no groups: as many as events, or not a name at all."""
 
@@ -102,10 +101,6 @@ class Usage:
         used = {dims: tally for dims, tally in by_dims.items() if tally.count}
         return Totals(self.scope, window_days, used)
 
-    def newest(self, surface: str | None = None) -> datetime | None:
-        """When usage was last stored, as far as it is dated in the windows."""
-        return max((rollup.stored_at for rollup in self._of(DAYS, surface)), default=None)
-
     def _of(self, address: Address, surface: str | None) -> list[Stored[Rollup]]:
         found = self.rollups[address]
         return [rollup for rollup in found if surface is None or rollup.record.surface == surface]
@@ -127,19 +122,19 @@ class BudgetSummaries:
         """How often this process recorded usage in the scope."""
         return self._rollups(DAYS).changes(scope)
 
-    async def usage(
-        self, scope: Scope, surface: str | None, windows_days: Sequence[int], newest_days: int = 0
-    ) -> Usage:
-        """What sums of the windows need, each collection read once; ``newest`` looks back ``newest_days``."""
+    async def last_stored(self, scope: Scope, surface: str) -> datetime | None:
+        """When usage of the surface was last stored, whatever its date; of any surface where it has none."""
+        days = self._rollups(DAYS)
+        return await last_stored(days, scope, {"surface": surface}) or await last_stored(days, scope)
+
+    async def usage(self, scope: Scope, surface: str | None, windows_days: Sequence[int]) -> Usage:
+        """What sums of the windows need, each collection read once."""
         now = self._clock()
         parts: dict[Address, Part] = {}
         for part in chain(*(cover(now - timedelta(days=days), now) for days in windows_days)):
             widest = parts.setdefault(part.address, part)
             start, end = min(part.start, widest.start), max(part.end, widest.end)
             parts[part.address] = replace(widest, start=start, end=end)
-        # Today's roll-up counts as the newest also in the day's first hour, of which no sum needs it.
-        since = min(parts[DAYS].start, now - timedelta(days=newest_days))
-        parts[DAYS] = replace(parts[DAYS], start=since, end=now + TICK)
         read = await asyncio.gather(*(self._read(scope, surface, part) for part in parts.values()))
         return Usage(scope, now, dict(zip(parts, read, strict=True)))
 

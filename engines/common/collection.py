@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from engines.common.documents import (
+    STORED_AT,
     Address,
     Document,
     DocumentStore,
@@ -180,3 +181,16 @@ class Collection(Generic[Model]):
         except ValidationError as error:
             words = f"{self.source}: a record in {self._address.name} does not have the expected shape"
             raise StoreUnreadable(words) from error
+
+
+async def last_stored(
+    reads: Reads[Model], scope: Scope, where: Mapping[str, Scalar] | None = None
+) -> datetime | None:
+    """When a record whose fields equal ``where`` was stored last, whatever its state; None for no record.
+
+    Where no record has a storage time of ours, as the existing engines wrote them, that of any one stands.
+    Raises StoreError.
+    """
+    found = await reads.find(scope, where, order_by=f"-{STORED_AT}", limit=1)
+    found = found or await reads.find(scope, where, limit=1)
+    return found[0].stored_at if found else None

@@ -16,6 +16,9 @@ Scalar = str | bool | int
 
 MAX_ID_BYTES = 1500
 
+STORED_AT = "_stored_at"
+"""As the field that orders a scan: the documents' storage time, which is in none of their fields."""
+
 Fields = dict[str, Any]
 """The fields of a document: JSON scalars, datetimes (aware), dicts and lists of them."""
 
@@ -245,6 +248,7 @@ class DocumentStore(Protocol):
         """The scope's documents whose fields equal ``where``, at most ``limit``.
 
         Ordered by the field ``order_by`` (documents without it are left out), then and else by document id.
+        STORED_AT orders by storage time; documents that another program wrote have none and are left out.
         ``span`` bounds the field ``order_by``, which it needs; values of another type are outside of it.
         """
         ...

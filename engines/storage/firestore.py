@@ -17,6 +17,7 @@ from google.cloud.firestore_v1.base_document import DocumentSnapshot as AnySnaps
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from engines.common.documents import (
+    STORED_AT,
     Address,
     Also,
     Document,
@@ -54,7 +55,6 @@ LARGEST_BATCH = 2_500
 """As many writes may go with a mutation that works them out itself."""
 
 MUTATE_ATTEMPTS = 12
-STORED_AT = "_stored_at"
 """Field with the server's time of the write: unlike update_time, an export keeps it."""
 
 NOT_STORABLE = "the record is too large or malformed"

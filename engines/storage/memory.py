@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from engines.common.clock import Clock, utc_now
 from engines.common.documents import (
+    STORED_AT,
     Address,
     Also,
     Document,
@@ -104,9 +105,9 @@ class MemoryDocumentStore:
             if all(document.fields.get(field) == value for field, value in wanted.items())
         ]
         if order_by:
-            found = [item for item in found if order_by in item[1].fields]
-            found = [item for item in found if _within(item[1].fields[order_by], span)]
-            found.sort(key=lambda item: (item[1].fields[order_by], item[0]), reverse=descending)
+            found = [item for item in found if order_by == STORED_AT or order_by in item[1].fields]
+            found = [item for item in found if _within(_value(item[1], order_by), span)]
+            found.sort(key=lambda item: (_value(item[1], order_by), item[0]), reverse=descending)
         return [deepcopy(document) for _, document in found[:limit]]
 
     async def count(
@@ -196,6 +197,10 @@ class MemoryDocumentStore:
 
 def _added(present: Any, value: Any) -> Any:
     return (present or 0) + value.by if isinstance(value, Increment) else value
+
+
+def _value(document: Document, field: str) -> Any:
+    return document.stored_at if field == STORED_AT else document.fields[field]
 
 
 def _within(value: Any, span: Span | None) -> bool:

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from engines.bossman import parts
 from engines.common.documents import Address, Document, Scalar, Scope, Span, collection_path, scope_fields
 from engines.storage.memory import MemoryDocumentStore
-from tests.support.app import SYSTEM_KEY, Login, MemoryKit, MovableClock, running, sign_up
+from tests.support.app import SYSTEM_KEY, Login, MemoryKit, MovableClock, dashboard, running, sign_up
 from tests.support.page_client import HOME, form_of, hold
 from tests.support.routes import WITH_TENANT
+from tests.support.set_up import set_up
 
 ROOT = Path(__file__).resolve().parents[2]
 BUDGET_FILTERS = ("surface", "provider", "model_or_plan_id", "tool_type")
@@ -75,6 +77,12 @@ async def queries() -> set[Query]:
                 await kit.client.get("/budget/usage", params=filters, headers=login.headers())
         await open_the_pages(kit, login)
         await kit.client.get("/budget/usage/summary", params={"surface": "x"}, headers=login.headers())
+        await dashboard(kit.client, await sign_up(kit.client, "empty"))
+        await set_up(kit, login)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(parts, "LIST_LIMIT", 0)
+            kit.clock.advance(seconds=3)
+            await dashboard(kit.client, login)
     return store.queries
 
 

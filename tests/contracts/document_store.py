@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from engines.common.documents import (
+    STORED_AT,
     SYSTEM,
     Address,
     Document,
@@ -217,6 +218,21 @@ class DocumentStoreContract:
         await store.delete(address, A, "x")
         await store.delete(address, A, "x")
         assert await store.get(address, A, "x") is None
+
+    async def test_row_19_a_scan_by_storage_time_brings_the_last_written_first(
+        self, store: DocumentStore, address: Address
+    ) -> None:
+        for key in ("a", "b", "c", "a"):
+            await store.put(write(address, A, key, kind="x" if key == "b" else "y"))
+            await asyncio.sleep(0.01)
+        await store.put(write(address, B, "other", kind="x"))
+        found = await store.scan(address, A, order_by=STORED_AT, descending=True)
+        assert [document.fields["kind"] for document in found] == ["y", "y", "x"]
+        assert [document.stored_at for document in found] == sorted(
+            (document.stored_at for document in found), reverse=True
+        )
+        [newest] = await store.scan(address, A, {"kind": "x"}, STORED_AT, descending=True, limit=1)
+        assert newest == found[-1]
 
     async def test_scan_filters_orders_and_limits(self, store: DocumentStore, address: Address) -> None:
         for n in (3, 1, 2):

@@ -4,12 +4,20 @@ import asyncio
 
 import pytest
 from google.cloud.firestore import AsyncClient
+from pydantic import BaseModel
 
+from engines.common.collection import Collection, last_stored
 from engines.common.documents import Address, DocumentStore, KeyTaken, Scope, StoreRefused, Write
 from engines.storage.firestore import FirestoreDocumentStore
 from tests.contracts.document_store import DocumentStoreContract, address
 
 __all__ = ["address"]
+
+
+class Numbered(BaseModel):
+    """A record."""
+
+    n: int
 
 
 class TestFirestoreDocumentStore(DocumentStoreContract):
@@ -62,6 +70,19 @@ class TestFirestoreDocumentStore(DocumentStoreContract):
         assert created is not None
         assert replaced is not None
         assert 0 <= (replaced.stored_at - created.stored_at).total_seconds() < 5
+
+    async def test_row_19_a_record_that_another_program_wrote_was_stored_once(
+        self, store: DocumentStore, address: Address, client: AsyncClient
+    ) -> None:
+        scope, records = Scope("t_a", "dev"), Collection(store, address, Numbered)
+        assert await last_stored(records, scope) is None
+        fields = {"n": 1, "tenant_id": "t_a", "env": "dev"}
+        written = await client.document(f"{address.name}/by-hand").set(fields)
+        assert await last_stored(records, scope) == written.update_time
+        await store.put(Write(address, scope, "ours", {"n": 2}))
+        ours = await store.get(address, scope, "ours")
+        assert ours is not None
+        assert await last_stored(records, scope) == ours.stored_at
 
     async def test_a_caller_that_leaves_takes_no_create_from_the_others(
         self, store: DocumentStore, address: Address

@@ -1,6 +1,6 @@
 """GET /budget/usage/summary, the cost of goods, and the newest record."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -184,17 +184,17 @@ def test_gap_the_price_table_never_matches(kit: MemoryKit, provider: str) -> Non
     assert event_cost(event) == Decimal("0.25")
 
 
-async def test_newest_is_when_usage_was_last_stored_whatever_its_date(kit: MemoryKit, viewer: Login) -> None:
-    async def newest(surface: str | None = None) -> datetime | None:
-        return (await kit.services.budget.summaries.usage(SCOPE, None, [90])).newest(surface)
+async def test_row_19_usage_was_last_stored_when_it_was_whatever_its_date(
+    kit: MemoryKit, viewer: Login
+) -> None:
+    async def last_stored(surface: str) -> datetime | None:
+        return await kit.services.budget.summaries.last_stored(SCOPE, surface)
 
-    kit.clock.now = datetime(2026, 1, 15, 0, 30, tzinfo=UTC)
-    assert await newest() is None
-    await record(kit, viewer, {"surface": "squared"})
-    first = kit.clock.now
-    kit.clock.advance(hours=1)
-    await record(kit, viewer, {"surface": "round", "created_at": "2026-01-01T00:00:00Z"})
-    second = kit.clock.now
-    kit.clock.advance(hours=1)
-    await record(kit, viewer, {"created_at": "2999-01-01T00:00:00Z"})
-    assert [await newest(), await newest("squared"), await newest("flat")] == [second, first, None]
+    assert await last_stored("squared") is None
+    stored = []
+    for date in ("2026-01-15T00:00:00Z", "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"):
+        kit.clock.advance(hours=1)
+        stored.append(kit.clock.now)
+        await record(kit, viewer, {"surface": f"of {date[:4]}", "created_at": date})
+    surfaces = ("of 2026", "of 2020", "of 2999", "none")
+    assert [await last_stored(surface) for surface in surfaces] == [*stored, stored[-1]]
