@@ -15,7 +15,7 @@ from engines.common.clock import Clock
 from engines.common.collection import Reads
 from engines.common.documents import SYSTEM, Scalar, Scope, Span
 from engines.logging.arrival_days import Recent, RecentReads
-from engines.logging.progress import MILESTONES, Progress, State, searched
+from engines.logging.progress import MILESTONES, Progress, State, searched, searched_before
 
 MOST_FOUND = 100
 """Most rows of a search, which has one page."""
@@ -45,7 +45,7 @@ class OverviewReads:
 
 async def overview(reads: OverviewReads, asked: Asked, base: str, *, backfilling: bool) -> Overview:
     """One page, worst first; ``base`` is the address that commands call. Raises StoreError."""
-    found, more = await (_search(reads, asked) if asked.search.strip() else _page(reads, asked))
+    found, more = await (_search(reads, asked) if searched(asked.search) else _page(reads, asked))
     rows = await asyncio.gather(*(_row(reads, progress, base) for progress in found))
     return Overview(
         tenants=rows,
@@ -69,16 +69,17 @@ async def _page(reads: OverviewReads, asked: Asked) -> tuple[list[Progress], str
 
 async def _search(reads: OverviewReads, asked: Asked) -> tuple[list[Progress], bool]:
     """What a name or id begins with, and whether there is more than is looked at."""
-    text = asked.search.strip()
-    by_name, by_id = await asyncio.gather(
-        _beginning(reads, "searched", searched(text)), _beginning(reads, "tenant_id", text)
+    names = dict.fromkeys([searched(asked.search), *searched_before(asked.search)])
+    lists = await asyncio.gather(
+        *(_beginning(reads, "searched", name) for name in names),
+        _beginning(reads, "tenant_id", asked.search.strip()),
     )
-    unique = {(one.tenant_id, one.env): one for one in [*by_name, *by_id]}
+    unique = {(one.tenant_id, one.env): one for found in lists for one in found}
     fitting = [
         one for one in unique.values() if asked.env in (None, one.env) and asked.state in (None, one.state)
     ]
     fitting.sort(key=lambda one: one.rank)
-    cut = max(len(by_name), len(by_id), len(fitting)) > MOST_FOUND
+    cut = max(len(fitting), *map(len, lists)) > MOST_FOUND
     return fitting[:MOST_FOUND], cut
 
 

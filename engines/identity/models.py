@@ -1,6 +1,5 @@
 """Users, tenants and memberships as they are stored."""
 
-import hashlib
 from datetime import datetime
 from typing import Literal
 from uuid import uuid4
@@ -15,7 +14,7 @@ USERS = Address("identity_users")
 TENANTS = Address("identity_tenants")
 MEMBERSHIPS = Address("identity_memberships")
 EMAILS = Address("identity_emails")
-"""Reserves each e-mail address (key: hash of its lower-case form), so that two sign-ups cannot share it."""
+"""Reserves each e-mail address (key: see ``addresses``), so that two sign-ups cannot share it."""
 
 
 def new_id() -> str:
@@ -63,11 +62,6 @@ class EmailReservation(BaseModel):
     """Says which user an e-mail address belongs to."""
 
     user_id: str
-
-
-def email_key(email: str) -> str:
-    """Key of an address's reservation."""
-    return hashlib.sha256(email.lower().encode()).hexdigest()
 
 
 class PublicUser(BaseModel):

@@ -3,11 +3,12 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Request
-from pydantic import BaseModel, SecretStr
+from pydantic import AfterValidator, BaseModel, SecretStr
 
 from engines.common.dependencies import CurrentAuth
 from engines.common.identity import AuthContext
 from engines.common.system_key import check_system_key
+from engines.identity.addresses import canonical
 from engines.identity.models import TokenResponse
 from engines.identity.service import IdentityService
 
@@ -27,10 +28,16 @@ async def _system_key(request: Request) -> SecretStr | None:
 Identity = Annotated[IdentityService, Depends(_service)]
 
 
+def _not_blank(email: str) -> str:
+    if not canonical(email):
+        raise ValueError("the address is blank")
+    return email
+
+
 class SignupBody(BaseModel):
     """A new user and, with ``tenant_name``, a new tenant owned by that user."""
 
-    email: str
+    email: Annotated[str, AfterValidator(_not_blank)]
     password: str
     display_name: str | None = None
     tenant_name: str | None = None

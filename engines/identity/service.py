@@ -9,6 +9,7 @@ from engines.common.errors import BadRequest, Unauthorized
 from engines.common.guessing import Attempt
 from engines.common.rehearsal_mark import is_rehearsal
 from engines.common.storable import NotStorable, check_storable
+from engines.identity.addresses import canonical, email_keys, spellings
 from engines.identity.models import (
     EMAILS,
     MEMBERSHIPS,
@@ -20,7 +21,6 @@ from engines.identity.models import (
     TenantMembership,
     TokenResponse,
     User,
-    email_key,
 )
 from engines.identity.passwords import HashQueue, hash_password, verify_password
 from engines.identity.tokens import Tokens
@@ -50,7 +50,7 @@ class IdentityService:
     ) -> TokenResponse:
         """Create a user and, with a tenant name, the tenant and its owner: all of it or nothing.
 
-        Raises BadRequest when the address belongs to a user, upper or lower case alike.
+        Raises BadRequest when the address belongs to a user, however it is spelled (see ``addresses``).
         """
         _check_text(email=email, display_name=display_name, tenant_name=tenant_name)
         if await self._find_by_email(email):
@@ -67,7 +67,7 @@ class IdentityService:
                 tenant_id=tenant.id, user_id=user.id, role="owner", created_at=now, updated_at=now
             )
         writes = [
-            self._emails.write(SYSTEM, email_key(email), EmailReservation(user_id=user.id), create=True),
+            self._emails.write(SYSTEM, email_keys(email)[-1], EmailReservation(user_id=user.id), create=True),
             self.users.write(SYSTEM, user.id, user, create=True),
         ]
         if tenant and owner:
@@ -86,7 +86,7 @@ class IdentityService:
 
         Raises TooManyRequests for a caller that was wrong too often, Unavailable when too many sign in.
         """
-        attempt = Attempt(email, "wrong_password")
+        attempt = Attempt(canonical(email), "wrong_password")
         user = await self._find_by_email(email)
         stored = user.password_hash if user else None
         right = await verify_password(password, stored, self._hashes) and user is not None
@@ -143,13 +143,17 @@ class IdentityService:
     async def _find_by_email(self, email: str) -> User | None:
         if not _is_text(email):
             return None
-        reservation = await self._emails.get(SYSTEM, email_key(email))
-        if reservation:
-            stored = await self.users.get(SYSTEM, reservation.record.user_id)
-            return stored.record if stored else None
+        for key in email_keys(email):
+            reservation = await self._emails.get(SYSTEM, key)
+            if reservation:
+                stored = await self.users.get(SYSTEM, reservation.record.user_id)
+                return stored.record if stored else None
         # Users written by the existing engines have no reservation.
-        found = await self.users.find(SYSTEM, {"email": email}, limit=1)
-        return found[0].record if found else None
+        for spelling in spellings(email):
+            found = await self.users.find(SYSTEM, {"email": spelling}, limit=1)
+            if found:
+                return found[0].record
+        return None
 
     async def _active_memberships(self, user_id: str) -> list[TenantMembership]:
         found = await self.memberships.find(SYSTEM, {"user_id": user_id, "status": "active"})

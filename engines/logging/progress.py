@@ -4,6 +4,7 @@ One small document per tenant and env, so that a list of tenants never reads the
 ``rank`` is the order of the list: most missing milestones first, among equals the longest silent first.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, get_args
@@ -11,6 +12,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel
 
 from engines.common.documents import Address, Scope
+from engines.common.text import LONGEST, compared, without_invisible
 
 PROGRESS = Address("onboarding_progress", "{tenant}_{env}")
 FIRST_ENV = "dev"
@@ -101,7 +103,14 @@ class Progress(BaseModel):
 
 def searched(text: str) -> str:
     """A name or the beginning of one in the form in which names are compared."""
-    return text.strip().casefold()[:MAX_SEARCHED]
+    return compared(without_invisible(text[:LONGEST]).casefold()).strip()[:MAX_SEARCHED]
+
+
+def searched_before(text: str) -> list[str]:
+    """The forms that progress of an earlier release may have: its name's own normal form stayed."""
+    plain = text.strip().casefold()
+    forms = (unicodedata.normalize(form, plain[:LONGEST]) for form in ("NFC", "NFD"))
+    return [form[:MAX_SEARCHED] for form in dict.fromkeys([plain, *forms])]
 
 
 def _state(reached: Times) -> State:

@@ -12,6 +12,7 @@ from engines.common.collection import Collection
 from engines.common.documents import SYSTEM, ErasableStore, Scope, Span
 from engines.common.identity import ENVS
 from engines.common.rehearsal_mark import is_rehearsal
+from engines.identity.addresses import email_keys
 from engines.identity.models import (
     EMAILS,
     MEMBERSHIPS,
@@ -21,7 +22,6 @@ from engines.identity.models import (
     Tenant,
     TenantMembership,
     User,
-    email_key,
 )
 from engines.logging.audit import OUTBOX as AUDITS
 from engines.logging.audit import PendingAudit
@@ -129,5 +129,6 @@ class Removal:
     async def _remove_user(self, user: User) -> None:
         for stored in await self._memberships.find(SYSTEM, {"user_id": user.id}):
             await self._memberships.delete(SYSTEM, stored.record.id)
-        await self._emails.delete(SYSTEM, email_key(user.email))
+        for key in email_keys(user.email):
+            await self._emails.delete(SYSTEM, key)
         await self._users.delete(SYSTEM, user.id)

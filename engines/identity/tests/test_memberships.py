@@ -128,7 +128,7 @@ async def test_gap_an_empty_password_is_accepted(kit: MemoryKit) -> None:
     assert wrong.status_code == 401
 
 
-@pytest.mark.parametrize("email", ["", "no address", "@"], ids=repr)
+@pytest.mark.parametrize("email", ["no address", "@"], ids=repr)
 async def test_gap_an_email_has_no_format(kit: MemoryKit, email: str) -> None:
     answer = await kit.client.post("/auth/signup", json={"email": email, "password": "p"})
     assert (answer.status_code, answer.json()["user"]["email"]) == (200, email)

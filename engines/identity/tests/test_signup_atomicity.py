@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from engines.common.documents import SYSTEM, StoreError, StoreTimeout, StoreUnavailable
+from engines.common.documents import SYSTEM, StoreError, StoreTimeout, StoreUnavailable, Write
 from engines.identity.models import EMAILS, MEMBERSHIPS, TENANTS, USERS
 from engines.storage.memory import MemoryDocumentStore
 from tests.support.app import MemoryKit, running
@@ -89,3 +90,53 @@ async def test_a_user_of_the_existing_engines_has_no_reservation_and_signs_in(ki
     assert (await counts(kit.store))["identity_emails"] == 0
     assert (await kit.client.post("/auth/login", json=BODY)).json()["user"] == answer["user"]
     assert (await kit.client.post("/auth/signup", json=BODY)).status_code == 400
+
+
+async def plant(kit: MemoryKit, email: str, *, reserved: bool) -> str:
+    """An account as an earlier release stored it, or the existing engines, which reserve no address."""
+    user_id = (await kit.client.post("/auth/signup", json=BODY | {"email": uuid4().hex})).json()["user"]["id"]
+    fields = (await kit.store.get(USERS, SYSTEM, user_id)).fields
+    await kit.store.put(Write(USERS, SYSTEM, user_id, fields | {"email": email}))
+    if reserved:
+        key = hashlib.sha256(email.lower().encode()).hexdigest()
+        await kit.store.put(Write(EMAILS, SYSTEM, key, {"user_id": user_id}))
+    return str(user_id)
+
+
+@pytest.mark.parametrize("reserved", [True, False], ids=["earlier_release", "existing_engines"])
+@pytest.mark.parametrize(
+    "email", ["Mu\u0308ller@b.de", "jo@b.de ", "\tjo@b.de", "\uff4a\uff4f@b.de", ""], ids=ascii
+)
+async def test_row_14_an_account_of_another_spelling_stored_before_signs_in_as_before(
+    kit: MemoryKit, email: str, reserved: bool
+) -> None:
+    user_id = await plant(kit, email, reserved=reserved)
+    answer = await kit.client.post("/auth/login", json=BODY | {"email": email})
+    assert (answer.status_code, answer.json()["user"]) == (
+        200,
+        {"id": user_id, "email": email, "display_name": None, "avatar_url": None},
+    )
+    assert (await kit.client.post("/auth/signup", json=BODY | {"email": email})).status_code in (400, 422)
+
+
+async def test_row_14_two_accounts_stored_before_stay_two(kit: MemoryKit) -> None:
+    spellings = ("jo@b.de", "jo@b.de ")
+    made = [await plant(kit, email, reserved=True) for email in spellings]
+    answers = [await kit.client.post("/auth/login", json=BODY | {"email": email}) for email in spellings]
+    assert [answer.json()["user"]["id"] for answer in answers] == made
+
+
+@pytest.mark.parametrize("typed", [" jo@b.de", "jo\u200b@b.de", "JO@b.de "], ids=ascii)
+async def test_row_14_a_user_of_the_existing_engines_is_found_by_an_untidy_spelling(
+    kit: MemoryKit, typed: str
+) -> None:
+    user_id = await plant(kit, "jo@b.de", reserved=False)
+    answer = await kit.client.post("/auth/login", json=BODY | {"email": typed})
+    assert answer.json()["user"]["id"] == user_id
+
+
+async def test_row_14_wrong_passwords_count_for_the_account_however_it_is_spelled(kit: MemoryKit) -> None:
+    await kit.client.post("/auth/signup", json=BODY)
+    untidy = [" " * number + BODY["email"] for number in range(12)]
+    wrong = [await kit.client.post("/auth/login", json={"email": email, "password": "x"}) for email in untidy]
+    assert wrong[-1].status_code == 429
