@@ -24,8 +24,15 @@ INDEXED_BYTES = 1_500
 ENTRY_BYTES = 160
 """What an index entry takes beside path and value: 32 bytes and the document's name, taken as 128."""
 
+DOCUMENT_ENTRIES, DOCUMENT_BYTES = 10, 180
+"""Of every document: its storage time and composite indexes; 32 bytes, its name and its storage time."""
+
 EVENT_ENTRIES, EVENT_BYTES = 100, 4_096
 """Room for what is stored around an event or a raw record: id, times, flags, ids of the request."""
+
+
+MAX_TENANT_BYTES = 300
+"""Longest tenant id of an event: names of objects have 1,024 bytes on both clouds, prefix and hour included."""
 
 
 class NotStorable(ValueError):
@@ -35,12 +42,12 @@ class NotStorable(ValueError):
     """
 
 
-def check_storable(fields: Mapping[str, Any], *, names: bool = False, finite: bool = False) -> None:
+def check_storable(fields: Mapping[str, Any], *, finite: bool = False) -> None:
     """Raise NotStorable for the first value that a document cannot hold.
 
-    With ``names`` for a long name too, with ``finite`` for a number that is none in JSON.
+    With ``finite`` for a number that is none in JSON too.
     """
-    _Document(names=names, finite=finite).check(fields)
+    _Document(finite=finite, entries=DOCUMENT_ENTRIES, size=DOCUMENT_BYTES).check(fields)
 
 
 def check_event(fields: Mapping[str, Any], above: int = 0) -> None:
@@ -66,8 +73,10 @@ class _Document:
     _positions = False
     """Whether a place has positions in lists."""
 
-    def __init__(self, *, names: bool = False, finite: bool = False, entries: int = 0, size: int = 0) -> None:
-        self._names = names
+    _bounds_names = True
+    """Whether names of fields have a longest; those of an event have none on some sinks."""
+
+    def __init__(self, *, finite: bool, entries: int, size: int) -> None:
         self._finite = finite
         self._entries = entries
         self._size = size
@@ -124,7 +133,7 @@ class _Document:
     def _key(self, key: Any, place: str, above: int) -> int:
         """Check the name of a field; returns the bytes of the path to it."""
         length = self._counted(check_name(key, f"a key in {place}") + 1, place)
-        if self._names and above + length - 1 > MAX_PATH_BYTES:
+        if self._bounds_names and above + length - 1 > MAX_PATH_BYTES:
             raise NotStorable(f"a key in {place} is longer than {MAX_PATH_BYTES} bytes with those above it")
         return above + length
 
@@ -172,6 +181,7 @@ class _Event(_Document):
     """The same for the JSON form of values."""
 
     _positions = True
+    _bounds_names = False
 
     def _plain(self, value: Any) -> Any:
         if value is None or isinstance(value, _JSON):

@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 
 ADDRESS = re.compile(r"(gs|s3)://([a-z0-9][a-z0-9._-]*[a-z0-9])((?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)/?")
+LONGEST_PREFIX = 500
+"""Bytes. An object's name has 1,024 on both clouds; a tenant, an env, an hour and the name follow."""
+
 BARE = re.compile(r"[A-Za-z0-9._/-]+")
 
 
@@ -35,4 +38,6 @@ def parse_bucket(text: str) -> BucketAddress:
             "with /prefix after it where events shall not lie at the top"
         )
     scheme, bucket, path = found.groups()
+    if len(path) > LONGEST_PREFIX:
+        raise ValueError(f"DATASETS_BUCKET: the prefix has more than {LONGEST_PREFIX} bytes")
     return BucketAddress(scheme, bucket, f"{path.lstrip('/')}/" if path else "")

@@ -264,7 +264,7 @@ class FirestoreDocumentStore:
 
     async def _create(self, write: Write) -> None:
         fields = write.fields | scope_fields(write.scope)
-        check_storable(fields, names=True)
+        check_storable(fields)
         name = document_name(self._client, *document_path(write.address, write.scope, write.key))
         try:
             await self._creates.create(name, fields, STORED_AT)
@@ -358,7 +358,7 @@ def _add(batch: AsyncWriteBatch, snapshot: DocumentSnapshot, fields: Fields) -> 
 
 
 def _encoded(fields: Fields) -> Fields:
-    check_storable(without_increments(fields), names=True)
+    check_storable(without_increments(fields))
     sent = {name: firestore.Increment(v.by) if isinstance(v, Increment) else v for name, v in fields.items()}
     return sent | {STORED_AT: firestore.SERVER_TIMESTAMP}
 

@@ -176,7 +176,7 @@ class MemoryDocumentStore:
 
     def _check(self, write: Write) -> None:
         try:
-            check_storable(without_increments(write.fields))
+            check_storable(without_increments(write.fields | scope_fields(write.scope)))
         except NotStorable as error:
             raise StoreRefused(f"memory: {error}") from error
         name = document_path(write.address, write.scope, write.key)[1]

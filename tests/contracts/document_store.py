@@ -203,8 +203,13 @@ class DocumentStoreContract:
             ({"__x__": 1}, "empty or reserved"),
             (datetime(2026, 1, 1), "timezone"),  # noqa: DTZ001 - the naive time is the point
             ({str(key): 0 for key in range(60_000)}, "too many values"),
+            ([0] * 45_000, "too many values"),
+            ({"k" * 1_501: 1}, "longer than 1500 bytes"),
         ],
-        ids=["decimal", "int", "surrogate", "nested_list", "empty_key", "reserved_key", "naive_time", "keys"],
+        ids=[
+            *("decimal", "int", "surrogate", "nested_list", "empty_key", "reserved_key", "naive_time"),
+            *("keys", "row_18_list", "row_18_long_key"),
+        ],
     )
     async def test_a_value_no_document_can_hold_is_refused_by_name(
         self, store: DocumentStore, address: Address, value: Any, words: str

@@ -3,6 +3,7 @@
 A stand-in that becomes stricter fails here: then its row is to be taken out.
 """
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -80,6 +81,23 @@ async def test_firestore_counts_no_index_entries(client: AsyncClient, tenant: st
     assert (await document.get()).exists
 
 
+async def test_row_18_firestore_takes_a_list_of_more_elements_than_the_cloud_indexes(
+    client: AsyncClient, tenant: str
+) -> None:
+    document = client.document(f"long_{tenant}/a")
+    await document.set({"list": [0] * 45_000}, retry=None, timeout=20)
+    assert (await document.get()).exists
+
+
+async def test_row_18_firestore_takes_more_entries_of_composite_indexes_than_the_cloud(
+    client: AsyncClient, tenant: str
+) -> None:
+    """Each index of the collection adds one; the engines leave room for ten."""
+    document = client.document(f"full_{tenant}/a")
+    await document.set({str(key): 0 for key in range(20_000)} | {"at": START}, retry=None, timeout=20)
+    assert (await document.get()).exists
+
+
 @pytest.fixture
 def rows(stand_in: BigQuery, tenant: str) -> Iterator[Any]:
     """A client, and a table with a row that was streamed a moment ago."""
@@ -108,6 +126,18 @@ def test_bigquery_grants_every_right_to_everybody(rows: Any) -> None:
     client, name = rows
     asked = ["bigquery.tables.updateData", "bigquery.tables.delete", "bigquery.nothing.likeThis"]
     assert client.test_iam_permissions(name, asked)["permissions"] == asked
+
+
+DIGITS = [0.2002386475503002, 0.1234567890123456, 0.12345678901234568, 1e22 / 3, 5e-324]
+
+
+def test_row_18_bigquery_takes_and_keeps_a_float_of_any_digits(rows: Any) -> None:
+    client, name = rows
+    client.query_and_wait(f"CREATE TABLE `{name}_json` (value JSON)")
+    assert client.insert_rows_json(f"{name}_json", [{"value": json.dumps(DIGITS)}]) == []
+    [found] = client.query_and_wait(f"SELECT TO_JSON_STRING(value) AS value FROM `{name}_json`")
+    assert json.loads(found.value) == DIGITS
+    client.delete_table(f"{name}_json")
 
 
 def test_cloud_storage_asks_nobody_who_they_are(gcs: ObjectStore, tenant: str) -> None:

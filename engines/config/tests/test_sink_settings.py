@@ -176,3 +176,13 @@ def test_the_keys_of_s3_may_be_files_and_are_never_shown(
 def test_an_address_is_read_with_its_prefix(text: str, address: BucketAddress) -> None:
     assert parse_bucket(text) == address
     assert str(address) == f"{text.rstrip('/')}/"
+
+
+def test_row_18_a_prefix_that_leaves_no_room_for_names_refuses_to_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    longest = f"gs://bucket/{'p' * 499}"
+    sink = {"NEXUS_BACKEND": "object_store"}
+    assert load(monkeypatch, tmp_path, DATASETS_BUCKET=longest, **sink).datasets_bucket == longest
+    said = refusal(monkeypatch, tmp_path, DATASETS_BUCKET=f"{longest}p", **sink)
+    assert "the prefix has more than 500 bytes" in said

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from engines.common.clock import Clock, utc_now
 from engines.common.documents import Scope, StoreError
-from engines.common.storable import NotStorable, check_event, check_name
+from engines.common.storable import MAX_TENANT_BYTES, NotStorable, check_event, check_name
 from engines.dataset.events.schemas import DatasetEvent
 from engines.guardrails.pii_text import detect, policy_reason
 from engines.logging.events.scan import scanned_text
@@ -122,6 +122,8 @@ class EventPipeline:
 def judge(event: DatasetEvent) -> None:
     """Raise NotStorable for an event that one of the sinks can never hold, whichever is in use."""
     check_name(event.env, "env")  # on Firestore it is the name of a field
+    if len(event.tenantId) > MAX_TENANT_BYTES:  # in the object store it is a part of the name
+        raise NotStorable(f"tenantId is longer than {MAX_TENANT_BYTES} bytes")
     # What a caller puts into pii_flags is replaced.
     check_event(dict(event) | {"pii_flags": {}})
 

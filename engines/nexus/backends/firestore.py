@@ -246,5 +246,5 @@ def _fields(envelope: Envelope) -> dict[str, Any]:
         "schema_version": envelope.schema_version,
         TIMES: {envelope.event.env: envelope.ingested_at},
     }
-    check_storable(fields, names=True, finite=True)
+    check_storable(fields, finite=True)
     return fields

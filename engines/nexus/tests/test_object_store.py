@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from engines.common.storable import MAX_TENANT_BYTES
+from engines.config.bucket import LONGEST_PREFIX
 from engines.nexus.backends.object_store import ObjectStoreSink
 from engines.nexus.backends.object_store_layout import OBJECT_BYTES, Line, encode, folder, parts, stored
 from engines.nexus.backends.sink import Envelope, SinkError, SinkMisconfigured, SinkRetryable
@@ -202,3 +204,10 @@ async def test_count_opens_only_what_lies_across_an_end_or_has_an_older_name() -
     bucket.objects = older | {"p/t_acme/dev/2026-01-15/12/notes.txt": b"nothing of ours"}
     assert (await counted(0, 3600), await counted(41, 9000)) == (7, 2)
     assert await sink.latest("t_acme", "dev") == NOON + timedelta(seconds=42)
+
+
+def test_row_18_the_longest_name_has_the_bytes_that_both_clouds_take() -> None:
+    tenant = "t_" + "x" * (MAX_TENANT_BYTES - 2)
+    line = Line(0, envelope("a", tenant=tenant, env="é" * 20), b"")
+    [part] = parts("p" * LONGEST_PREFIX, [line])
+    assert 950 < len(part.name.encode()) <= 1_024

@@ -51,6 +51,14 @@ async def test_what_was_accepted_before_is_judged_by_the_sink_alone(parts: Pipel
     assert await stored_events(parts.sink) == []
 
 
+async def test_row_18_a_tenant_whose_name_no_object_can_hold_is_refused(parts: PipelineKit) -> None:
+    tenant = "t_" + "x" * 299
+    result = await parts.pipeline.log(dataset_event(tenantId=tenant), "e-1")
+    assert (result.status, result.kind) == ("error", "permanent")
+    assert result.error == f"tenantId is longer than 300 bytes: {EVERY_SINK}"
+    assert (await parts.pipeline.log(dataset_event(tenantId=tenant[:-1]), "e-2")).status == "accepted"
+
+
 async def test_a_hanging_sink_is_a_retryable_failure(parts: PipelineKit) -> None:
     parts.sink.hanging.add("write")
     result = await parts.pipeline.log(dataset_event(), "e-1")
