@@ -12,9 +12,12 @@ from engines.common.documents import Address
 ANALYTICS_CONFIGS = Address("analytics_configs", "{tenant}_{env}_{key}")
 
 
-class AnalyticsSettings(BaseModel):
-    """What a configuration says."""
+class AnalyticsConfigBody(BaseModel):
+    """A configuration to store; tenant and env must agree with the request's."""
 
+    tenant_id: str
+    env: str
+    surface: str
     ga4_measurement_id: str | None = None
     ga4_api_secret_slot: str | None = None
     meta_pixel_id: str | None = None
@@ -23,29 +26,23 @@ class AnalyticsSettings(BaseModel):
     extra: dict[str, Any] = {}
 
 
-class TenantAnalyticsConfig(AnalyticsSettings):
-    """The stored configuration of one surface. Tenant ``system`` holds the defaults of all tenants."""
+class WithId(BaseModel):
+    """The id of a stored record."""
 
     id: str = Field(default_factory=lambda: uuid4().hex)
-    tenant_id: str
-    env: str
-    surface: str
+
+
+class TenantAnalyticsConfig(AnalyticsConfigBody, WithId):
+    """The stored configuration of one surface. Tenant ``system`` holds the defaults of all tenants.
+
+    The fields of the last base come first, so the id does.
+    """
+
     created_at: datetime = Field(default_factory=utc_now)
     updated_at: datetime = Field(default_factory=utc_now)
 
 
-class AnalyticsConfigBody(AnalyticsSettings):
-    """A configuration to store; tenant and env must agree with the request's."""
-
-    tenant_id: str
-    env: str
-    surface: str
-
-
-class EffectiveAnalyticsConfig(AnalyticsSettings):
+class EffectiveAnalyticsConfig(AnalyticsConfigBody):
     """The configuration in force; tenant and env are those of the record that was found."""
 
-    tenant_id: str
-    env: str
-    surface: str
     source: Literal["tenant", "system"]

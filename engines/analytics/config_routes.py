@@ -4,15 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from engines.analytics.config_models import (
-    AnalyticsConfigBody,
-    EffectiveAnalyticsConfig,
-    TenantAnalyticsConfig,
-)
+from engines.analytics.config_models import AnalyticsConfigBody, TenantAnalyticsConfig
 from engines.analytics.config_service import AnalyticsConfigService, effective_config
 from engines.common.dependencies import CurrentAuth, CurrentContext, Member, require_role
 from engines.common.errors import BadRequest, NotFound
-from engines.common.identity import RequestContext, check_body_scope
+from engines.common.identity import check_body_scope
 
 router = APIRouter(prefix="/tenants/{tenant_id}/analytics/config", tags=["analytics"])
 
@@ -22,14 +18,7 @@ async def _service(request: Request) -> AnalyticsConfigService:
     return service
 
 
-async def _member_of_path(tenant_id: str, context: Member, env: str | None = None) -> RequestContext:
-    """The context, which the path and the query must agree with."""
-    check_body_scope(context, tenant_id, env)
-    return context
-
-
 Configs = Annotated[AnalyticsConfigService, Depends(_service)]
-MemberOfPath = Annotated[RequestContext, Depends(_member_of_path)]
 
 
 @router.put("")
@@ -52,16 +41,20 @@ async def upsert_config(
 
 @router.get("")
 async def list_configs(
-    context: MemberOfPath, configs: Configs, surface: str | None = None
+    tenant_id: str, context: Member, configs: Configs, surface: str | None = None, env: str | None = None
 ) -> list[TenantAnalyticsConfig]:
     """The tenant's own configurations in this env."""
+    check_body_scope(context, tenant_id, env)
     return await configs.list_configs(context.scope, surface)
 
 
 @router.get("/current")
-async def current_config(context: MemberOfPath, configs: Configs, surface: str) -> EffectiveAnalyticsConfig:
-    """The configuration in force, from the tenant or from the defaults. 404 when there is none."""
+async def current_config(
+    tenant_id: str, context: Member, configs: Configs, surface: str, env: str
+) -> TenantAnalyticsConfig:
+    """The stored record in force, the tenant's or of the defaults. 404 when there is none."""
+    check_body_scope(context, tenant_id, env)
     found = await effective_config(configs.configs, context.scope, surface)
     if found is None:
         raise NotFound("analytics config not found")
-    return found[0]
+    return found[1].record

@@ -85,5 +85,5 @@ async def summarise_usage(
     window_days: Window = 7,
     group_by: str = "provider",
 ) -> BudgetSummary:
-    """Exact sums of the window. An unknown `group_by` gives one group `unknown`."""
+    """Exact sums of the window. An unknown `group_by` gives one group `unknown`, an empty one no groups."""
     return await budget.summaries.summary(context.scope, surface, window_days, group_by)

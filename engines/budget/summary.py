@@ -57,8 +57,13 @@ class Totals:
     by_dims: Mapping[Dims, Tally]
 
     def groups(self, group_by: str) -> dict[str, Group]:
-        """Exact sums per group, by name. Raises Unprocessable for a field that makes no groups."""
+        """Exact sums per group, by name; no groups for an empty field.
+
+        Raises Unprocessable for a field that makes no groups.
+        """
         check_group_by(group_by)
+        if not group_by:
+            return {}
         tallies: dict[str, Tally] = defaultdict(Tally)
         for dims, tally in self.by_dims.items():
             tallies[self._group(dims, group_by)].add(tally.count, tally.smallest)

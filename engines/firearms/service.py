@@ -10,6 +10,9 @@ from engines.firearms.models import FIREARMS_LICENCES, Level, Licence, LicenceBo
 from engines.firearms.rules import DANGEROUS_ACTIONS, is_allowed
 from engines.logging.audit import Audit, AuditStatus, Change
 
+AUDITED_AS = "firearms"
+"""Surface of the audit events."""
+
 
 class FirearmsService:
     """Operations on firearms licences. Each may raise StoreError."""
@@ -36,7 +39,7 @@ class FirearmsService:
         writes = [self.licences.write(context.scope, licence.id, licence)]
         if key:
             writes.append(key.write(self._store, context.scope, [licence.id], now))
-        change = Change(context, "firearms.issue", {"licence_id": licence.id})
+        change = Change(context, "firearms.issue", {"licence_id": licence.id}, AUDITED_AS)
         try:
             return licence, await self._audit.put_all(self._store, writes, change)
         except KeyTaken as taken:
@@ -47,7 +50,7 @@ class FirearmsService:
         """Set the status to revoked. Raises NotFound."""
         await self.get(context.scope, licence_id)  # a change of another scope's id would say that it is taken
         values = {"status": "revoked", "updated_at": self._clock()}
-        change = Change(context, "firearms.revoke", {"licence_id": licence_id})
+        change = Change(context, "firearms.revoke", {"licence_id": licence_id}, AUDITED_AS)
 
         def revoked(present: Licence | None) -> Licence:
             return _found(present).model_copy(update=values)

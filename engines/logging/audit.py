@@ -47,6 +47,7 @@ class Change:
     context: RequestContext
     action: str
     metadata: dict[str, Any]
+    surface: str = "audit"
 
 
 class Audit:
@@ -116,7 +117,7 @@ class Audit:
 
     def _pending(self, change: Change) -> PendingAudit:
         """The event that waits. Raises StoreRefused where no sink could ever hold it."""
-        event = audit_event(change.context, change.action, change.metadata)
+        event = audit_event(change.context, change.action, change.metadata, surface=change.surface)
         try:
             judge(event)
         except NotStorable as error:

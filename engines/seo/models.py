@@ -26,12 +26,17 @@ class PageSeo(BaseModel):
     canonical_url: str | None = None
 
 
-class PageSeoConfig(PageSeo):
-    """The stored record."""
+class Owned(BaseModel):
+    """Which record it is, and whose."""
 
     id: str = Field(default_factory=lambda: uuid4().hex)
     tenant_id: str
     env: str
+
+
+class PageSeoConfig(PageSeo, Owned):
+    """The stored record. The fields of the last base come first."""
+
     created_at: datetime = Field(default_factory=utc_now)
     updated_at: datetime = Field(default_factory=utc_now)
 

@@ -13,6 +13,9 @@ from engines.logging.milestones import Milestones, Unnoted
 from engines.strategy_lock.models import STRATEGY_LOCKS, LockBody, LockPatch, LockStatus, StrategyLock
 from engines.strategy_lock.rules import decide
 
+AUDITED_AS = "strategy_lock"
+"""Surface of the audit events."""
+
 
 class StrategyLockService:
     """Operations on strategy locks, and the gate that asks them. Each may raise StoreError."""
@@ -51,7 +54,7 @@ class StrategyLockService:
         writes = [self.locks.write(context.scope, lock.id, lock, create=True)]
         if key:
             writes.append(key.write(self._store, context.scope, [lock.id], now))
-        change = Change(context, "strategy_lock.create", {"lock_id": lock.id})
+        change = Change(context, "strategy_lock.create", {"lock_id": lock.id}, AUDITED_AS)
         try:
             return lock, await self._audit.put_all(self._store, writes, change)
         except KeyTaken as taken:
@@ -106,7 +109,7 @@ class StrategyLockService:
     ) -> tuple[StrategyLock, AuditStatus]:
         await self.get(context.scope, lock_id)  # as in patch
         values = {"status": status, "approved_by_user_id": context.user_id, "updated_at": self._clock()}
-        change = Change(context, action, {"lock_id": lock_id})
+        change = Change(context, action, {"lock_id": lock_id}, AUDITED_AS)
         return await self._audit.mutate(
             self._store, self.locks, lock_id, lambda present: _altered(present, values), change
         )

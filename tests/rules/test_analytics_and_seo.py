@@ -150,7 +150,7 @@ async def _(owner: Caller) -> None:
     detail = "tenant_id mismatch with request context"
     await owner.put(config_path(stranger), stranger.scoped(surface="squared"), 400, detail=detail)
     await owner.get(f"{config_path(stranger)}?surface=squared", 400, detail=detail)
-    await owner.get(f"{config_path(stranger)}/current?surface=squared", 400, detail=detail)
+    await owner.get(f"{config_path(stranger)}/current?surface=squared&env=dev", 400, detail=detail)
 
 
 @rules("http-12-config-5 env in the query must match")
@@ -180,7 +180,7 @@ async def _(owner: Caller) -> None:
 async def _(owner: Caller) -> None:
     staging = owner.within("staging")
     assert (await configure(staging, env="stage"))["env"] == "staging"
-    await staging.get(f"{config_path(owner)}/current?surface=squared", like={"env": "staging"})
+    await staging.get(f"{config_path(owner)}/current?surface=squared&env=stage", like={"env": "staging"})
 
 
 @rules("http-12-config-9 not audited")
@@ -190,18 +190,30 @@ async def _(owner: Caller) -> None:
     await owner.put(config_path(owner), body, answers={"X-Audit-Status": None})
 
 
-@rules("http-12-current-1 the effective config and its source")
+@rules("http-12-current-1 the stored record in force, key by key")
 async def _(owner: Caller) -> None:
-    await configure(owner, meta_pixel_id="1")
+    stored = await configure(owner, meta_pixel_id="1")
     path = f"{config_path(owner)}/current?env=dev&surface=squared"
-    like = owner.scoped(surface="squared", meta_pixel_id="1", source="tenant")
-    found = await owner.having("viewer").get(path, like=like)
-    assert set(found) == SETTINGS | {"tenant_id", "env", "surface", "extra", "source"}
+    found = await owner.having("viewer").get(path)
+    assert list(found.items()) == list(stored.items())
+    assert list(found) == [
+        *("id", "tenant_id", "env", "surface", "ga4_measurement_id", "ga4_api_secret_slot", "meta_pixel_id"),
+        *("tiktok_pixel_id", "snap_pixel_id", "extra", "created_at", "updated_at"),
+    ]
+
+
+@rules("http-12-current-3 env and surface are required, before path and membership are looked at")
+async def _(owner: Caller) -> None:
+    stranger = await owner.neighbour()
+    for whose in (owner, stranger):
+        for query, name in (("surface=squared", "env"), ("env=dev", "surface")):
+            missing = {"type": "missing", "loc": ["query", name]}
+            await owner.get(f"{config_path(whose)}/current?{query}", 422, like={"detail": [missing]})
 
 
 @rules("http-12-current-2 none is 404")
 async def _(owner: Caller) -> None:
-    path = f"{config_path(owner)}/current?surface=squared"
+    path = f"{config_path(owner)}/current?surface=squared&env=dev"
     await owner.get(path, 404, detail="analytics config not found")
 
 
@@ -209,15 +221,15 @@ async def _(owner: Caller) -> None:
 async def _(owner: Caller) -> None:
     await configure(owner, meta_pixel_id="dev")
     await configure(owner.within("prod"), meta_pixel_id="prod")
-    path = f"{config_path(owner)}/current?surface=squared"
+    path = f"{config_path(owner)}/current?surface=squared&env=dev"
     await owner.get(path, like={"env": "dev", "meta_pixel_id": "dev"})
 
 
 @rules("identity-9-resolve-2 else the tenant's prod, with its env")
 async def _(owner: Caller) -> None:
     await configure(owner.within("prod"), meta_pixel_id="prod")
-    path = f"{config_path(owner)}/current?surface=squared"
-    await owner.get(path, like={"env": "prod", "source": "tenant", "tenant_id": owner.tenant_id})
+    path = f"{config_path(owner)}/current?surface=squared&env=dev"
+    await owner.get(path, like={"env": "prod", "tenant_id": owner.tenant_id, "meta_pixel_id": "prod"})
 
 
 @rules("identity-9-resolve-3 not another env, surface or tenant")
@@ -225,7 +237,7 @@ async def _(owner: Caller) -> None:
     await configure(owner.within("staging"))
     await configure(owner, "round")
     await configure((await owner.neighbour()).within("prod"))
-    await owner.get(f"{config_path(owner)}/current?surface=squared", 404)
+    await owner.get(f"{config_path(owner)}/current?surface=squared&env=dev", 404)
 
 
 @rules("http-12-seo-1 the stored record")

@@ -69,6 +69,13 @@ async def _(owner: Caller) -> None:
     assert found == {"unknown": {"cost": 3.0, "count": 2}}
 
 
+@rules("http-7-group-1 an empty group_by makes no groups, and the sums stay")
+async def _(owner: Caller) -> None:
+    await use_all(owner, {"cost": "1"}, {"cost": "2"})
+    found = await owner.get(f"{SUMMARY}?group_by=")
+    assert found == {"window_days": 7, "total_cost": 3.0, "total_events": 2, "grouped": {}}
+
+
 @rules("domain-5-group-3 by tenant_id and env there is one group")
 async def _(owner: Caller) -> None:
     await use(owner)

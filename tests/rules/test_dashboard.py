@@ -196,6 +196,10 @@ async def _(owner: Caller) -> None:
     await prod.put(path, prod.scoped(surface="squared", meta_pixel_id="1"))
     found = (await section(owner, "analytics"))["effective_config"]
     assert (found["env"], found["meta_pixel_id"], found["source"]) == ("prod", "1", "tenant")
+    assert list(found) == [
+        *("tenant_id", "env", "surface", "ga4_measurement_id", "ga4_api_secret_slot", "meta_pixel_id"),
+        *("tiktok_pixel_id", "snap_pixel_id", "extra", "source"),
+    ]
     assert (await section(owner, "analytics", "?surface=round"))["effective_config"] is None
 
 
@@ -208,6 +212,10 @@ async def _(owner: Caller) -> None:
         pages.append(await owner.put("/seo/pages", body))
     found = (await section(owner, "analytics"))["page_seo"]
     assert sorted(ids(found)) == sorted(ids(pages))
+    assert list(found[0]) == [
+        *("id", "tenant_id", "env", "surface", "page_type", "title", "description"),
+        *("og_title", "og_description", "og_image_url", "canonical_url", "created_at", "updated_at"),
+    ]
 
 
 @rules("dashboard-2-prefs all preferences of the env, null is tenant-wide")

@@ -94,7 +94,10 @@ class Victim:
         """The route's path and query with the victim's ids. KeyError for an id that is not known here."""
         names = [name for name in QUERY_NAMES[str(route)] if name not in PLAIN_QUERY]
         values = self.known | PLAIN_VALUES | other
-        query = "&".join(f"{name}={values[name]}" for name in names)
+        asked = {name: values[name] for name in names}
+        if "env" in route.query:
+            asked["env"] = route.query["env"]
+        query = "&".join(f"{name}={value}" for name, value in asked.items())
         return route.path.format_map(values) + (f"?{query}" if query else "")
 
     def body(self, route: Mounted) -> dict[str, Any] | None:

@@ -38,7 +38,7 @@ QUERIES = {
     "/temperature/config": {"surface": "squared"},
     "/temperature/current": {"surface": "squared"},
     "/temperature/history": {"surface": "squared"},
-    "/tenants/{tenant_id}/analytics/config/current": {"surface": "squared"},
+    "/tenants/{tenant_id}/analytics/config/current": {"surface": "squared", "env": "dev"},
     "/firearms/licences/check/{subject_type}/{subject_id}": {"action": "any"},
 }
 """What each route needs in its query."""

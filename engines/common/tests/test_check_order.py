@@ -42,8 +42,9 @@ async def call(kit: MemoryKit, route: Mounted, headers: dict[str, str], **how: A
 
 
 def without_scope(route: Mounted) -> dict[str, Any]:
-    """A call whose body names neither tenant nor env."""
-    return {"tenant": "t_acme"} | ({"json": {}} if route.has_body else {})
+    """A call whose body and query name neither tenant nor env."""
+    empty: dict[str, Any] = {"json": {}} if route.has_body else {}
+    return {"tenant": "t_acme", "params": {"env": ""} if "env" in route.query else {}} | empty
 
 
 def answered(answer: httpx.Response) -> tuple[int, Any]:

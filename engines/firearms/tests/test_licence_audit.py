@@ -32,7 +32,7 @@ async def get(kit: MemoryKit, path: str = "", **query: str) -> Any:
 
 async def audited(kit: MemoryKit) -> list[tuple[Any, Any]]:
     events = [stored.event for stored in await stored_events(kit.sink)]
-    assert {(event.surface, event.agentId) for event in events} <= {("audit", PERSON)}
+    assert {(event.surface, event.agentId) for event in events} <= {("firearms", PERSON)}
     return [(event.metadata["action"], event.metadata["licence_id"]) for event in events]
 
 

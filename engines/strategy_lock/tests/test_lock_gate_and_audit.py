@@ -104,7 +104,7 @@ async def test_creation_and_judgements_are_audited_and_the_answer_says_so(kit: M
     ]
     assert [one.headers["x-audit-status"] for one in answers] == ["stored"] * 3
     events = [stored.event for stored in await stored_events(kit.sink)]
-    assert [(event.surface, event.agentId) for event in events] == [("audit", PERSON)] * 3
+    assert [(event.surface, event.agentId) for event in events] == [("strategy_lock", PERSON)] * 3
     assert [(event.metadata["action"], event.metadata["lock_id"]) for event in events] == [
         (f"strategy_lock.{verb}", answer.json()["id"]) for verb in ("create", "approve", "reject")
     ]
