@@ -14,7 +14,8 @@
 
 The request's id is in the header X-Request-Id of every answer.
 Every error body is ``{"detail": …}``: a text, an object with the key ``error``, or for validation the
-framework's list. Vendor errors are mapped to port errors at the adapter (``documents.StoreError``,
+framework's list, with inputs as ``shown_input`` shows them.
+Vendor errors are mapped to port errors at the adapter (``documents.StoreError``,
 ``nexus.backends.sink.SinkError``) and from there to this family.
 """
 
@@ -29,10 +30,13 @@ from fastapi.responses import JSONResponse
 from engines.common import tracing
 from engines.common.documents import KeyTaken, StoreError
 from engines.common.security_headers import defaults_for
+from engines.common.shown_input import HIDDEN, ShownInputs, plain_text
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
+MOST_PROBLEMS = 100
+"""Most items of one answer to an invalid request."""
 
 
 class EngineError(Exception):
@@ -162,6 +166,19 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
-        # The input is left out: it may be a password or a megabyte.
-        problems = [{key: item[key] for key in item if key != "input"} for item in error.errors()]
+        field = getattr(request.scope.get("route"), "body_field", None)
+        inputs = ShownInputs(field.field_info.annotation if field else None)
+        found = error.errors()
+        problems = [_problem(item, inputs) for item in found[:MOST_PROBLEMS]]
+        if len(found) > MOST_PROBLEMS:
+            words = f"{len(found) - MOST_PROBLEMS} further problems are not shown"
+            problems.append({"type": "too_many", "loc": [], "msg": words, "input": None})
         return JSONResponse({"detail": jsonable_encoder(problems, custom_encoder={Exception: str})}, 422)
+
+
+def _problem(item: dict[str, Any], inputs: ShownInputs) -> dict[str, Any]:
+    """One item of the framework's list, with as much of its input as may be shown."""
+    place = [plain_text(part) if isinstance(part, str) else part for part in item["loc"]]
+    shown = inputs.shown(item["loc"], item.get("input"))
+    said = {name: value for name, value in item.items() if shown != HIDDEN or name != "ctx"}
+    return said | {"loc": place, "input": shown}
