@@ -44,8 +44,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     remove = chosen.add_parser("remove", allow_abbrev=False)
     remove.add_argument("run", nargs="?", type=target)
     remove.add_argument("--all", action="store_true")
-    chosen.add_parser("watch")
-    chosen.add_parser("poison")
+    for follows in ("watch", "poison"):
+        chosen.add_parser(follows, allow_abbrev=False).add_argument("--url", type=address, default=BASE_URL)
     return parser.parse_args(arguments)
 
 
@@ -75,9 +75,9 @@ async def _run(asked: argparse.Namespace) -> int:
         case "remove":
             return await commands.remove(load_settings(), asked, sys.stdin.read())
         case "poison":
-            return await commands.poison(BASE_URL)
+            return await commands.poison(asked.url)
         case _:
-            return await commands.watch(BASE_URL)
+            return await commands.watch(asked.url)
 
 
 def _failed(message: str, code: int) -> int:

@@ -45,6 +45,8 @@ class Caller:
             self.journal.step(name, None, time.monotonic() - started)
             raise NotCarriedOut(f"{method} {path}: no answer ({type(error).__name__})") from error
         self.journal.step(name, answer.status_code, time.monotonic() - started)
+        if is_absent(answer):
+            self.journal.absent.append(f"{method} {path}")
         return answer
 
     async def refreshed(self) -> Self:
@@ -87,6 +89,11 @@ def json_of(answer: httpx.Response, name: str) -> Any:
         return answer.json()[name]
     except (ValueError, KeyError, TypeError):
         raise NotCarriedOut(f"{answer.url.path} has no {name}: {words_of(answer)}") from None
+
+
+def is_absent(answer: httpx.Response) -> bool:
+    """Whether there is no such route: the framework's own 404 or 405, no record that was not found."""
+    return words_of(answer) in ("404 Not Found", "405 Method Not Allowed")
 
 
 def words_of(answer: httpx.Response) -> str:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from engines.config.runtime_config import Settings
 from engines.nexus.backends.sink import SinkError
-from engines.rehearsal.caller import NotCarriedOut
+from engines.rehearsal.caller import NotCarriedOut, is_absent
 from engines.rehearsal.compare import differences, got_worse
 from engines.rehearsal.fault import FaultWatch, sign_in
 from engines.rehearsal.fault import watch as follow
@@ -37,12 +37,12 @@ async def onboard(settings: Settings, asked: argparse.Namespace) -> int:
     progress = Progress(rewriting=asked.rewrite)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=asked.url, timeout=ANSWER_SECONDS))
-        await _check_answers(http)
+        await check_answers(http)
         inside = await open_inside(settings, stack)
         receipt = await Rehearsal(http, asked.name, asked.env, inside, progress, host).carry_out()
     if not receipt.local:
         progress.end(
-            f"  another stack: {receipt.name} (rehearsal) stays at {receipt.base_url}, remove it there"
+            f"  not in this stack: {receipt.name} (rehearsal) stays at {receipt.base_url}, remove it there"
         )
     progress.end(f"{receipt.run}: {receipt.totals} in {receipt.seconds:.1f} s")
     _print(receipt.model_dump_json(indent=2))
@@ -51,14 +51,15 @@ async def onboard(settings: Settings, asked: argparse.Namespace) -> int:
     return receipt.exit_code
 
 
-async def _check_answers(http: httpx.AsyncClient) -> None:
+async def check_answers(http: httpx.AsyncClient) -> None:
+    """Raise NotCarriedOut unless something answers and is ready; a Bossman without /readyz cannot say."""
     try:
         ready = await http.get("/readyz")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         cause = type(error).__name__
         words = "seen from inside the container; ./scripts/doctor looks at this stack"
         raise NotCarriedOut(f"nothing answers at {http.base_url} ({cause}), {words}") from error
-    if ready.status_code != httpx.codes.OK:
+    if ready.status_code != httpx.codes.OK and not is_absent(ready):
         raise NotCarriedOut(f"{http.base_url} is not ready ({ready.status_code}): ./scripts/doctor")
 
 

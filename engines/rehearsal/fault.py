@@ -66,6 +66,10 @@ class FaultWatch:
         if answer.status_code != httpx.codes.OK:
             return self._tell(words_of(answer), well=False)
         shown = answer.json()
+        if "freshness" not in shown or "health" not in shown:
+            raise NotCarriedOut(
+                "this dashboard says nothing of freshness and health: a fault and its end cannot be shown"
+            )
         sink, events = shown["event_sink"], shown["freshness"]["events"]
         words = f"200, sink {sink['status']}" + (f" ({sink['reason']})" if sink["reason"] else "")
         checks = [check for group in shown["health"]["checks"].values() for check in group]

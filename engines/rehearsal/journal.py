@@ -19,6 +19,11 @@ class Journal:
         self._began = self._since = time.monotonic()
         self.claims: list[Claim] = []
         self.steps: list[Step] = []
+        self.absent: list[str] = []
+
+    def lacks(self, part: str) -> bool:
+        """Whether a route with ``part`` in its path was asked for and is not there."""
+        return any(part in route for route in self.absent)
 
     @property
     def seconds(self) -> float:

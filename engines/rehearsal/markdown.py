@@ -42,6 +42,8 @@ def _facts(receipt: Receipt) -> Iterable[tuple[str, ...]]:
     yield "began", f"{receipt.began_at:%Y-%m-%d %H:%M:%S} UTC"
     yield "total", f"{receipt.seconds:.1f} s"
     yield "sink", f"{sink.backend} ({sink.backend_class}), {sink.kind}, {sink.target}" if sink else "not seen"
+    if host.own_bossman:
+        yield "Bossman", f"an image of your own: {host.own_bossman}"
     yield "kit", f"{host.kit or 'unknown'}, project {host.project or 'unknown'}"
     yield "settings", f"{settings.fingerprint}: {', '.join(settings.names)}" if settings else "unknown"
     for service, image in sorted(host.images.items()):

@@ -17,13 +17,14 @@ from engines.rehearsal.caller import Caller, NotCarriedOut, json_of, sign_up
 from engines.rehearsal.claims import LIMIT_SECONDS
 from engines.rehearsal.inside import Inside
 from engines.rehearsal.journal import Journal
+from engines.rehearsal.judging import NO_FRESHNESS, judge_shown
 from engines.rehearsal.members import try_members
 from engines.rehearsal.progress import Progress
-from engines.rehearsal.receipt import Host, Receipt, SinkSeen
+from engines.rehearsal.receipt import Host, Receipt
 from engines.rehearsal.refusals import dashboard_of, try_expired, try_strangers
 from engines.rehearsal.sending import judge_stored, send_events
 from engines.rehearsal.setting_up import set_up
-from engines.rehearsal.visible import shown_of, state_of, statuses_of
+from engines.rehearsal.visible import is_empty, shown_of, state_of, statuses_of
 from engines.rehearsal.watching import Dashboard, Watching
 
 TOTAL_SECONDS = 240.0
@@ -32,7 +33,9 @@ TOTAL_SECONDS = 240.0
 SHARED_SECONDS = 2.1
 """A dashboard may show what it read this long before: after it, nothing is old."""
 
-ELSEWHERE = "needs the inside of the stack, and the address is another stack's"
+ELSEWHERE = (
+    "needs the inside of the stack, and the tenant is not in its store: another stack, or another store"
+)
 UNKEPT = "needs the inside of the stack, and its users are in the memory of a process"
 
 
@@ -90,7 +93,7 @@ class Rehearsal:
             sent = await send_events(owner, watching, self.made)
             self.progress.doing("waiting until every section is visible and fresh")
             await watching.until_all_are_shown(LIMIT_SECONDS)
-            shown = self._judge_shown(watching)
+            shown = judge_shown(watching, self.journal, self.receipt)
         if self.inside:
             await judge_stored(owner, self.inside, sent)
         await self._refusals(owner, neighbour, shown)
@@ -118,6 +121,8 @@ class Rehearsal:
             self.receipt.configuration = self.inside.configuration
             return
         self.inside = None
+        if self.host.own_bossman:
+            self.receipt.host = self.host
         alone = (claims.COLLEAGUE, claims.VIEWER, claims.MEMBER, claims.PENDING, claims.REVOKED)
         for name in (claims.HELD, claims.STORED, *alone, claims.EXPIRED):
             self.journal.leave(name, reason)
@@ -130,35 +135,6 @@ class Rehearsal:
             yield watching
         finally:
             await watching.stop()
-
-    def _judge_shown(self, watching: Watching) -> Dashboard:
-        """Judge each section by when it was seen. Raises NotCarriedOut without any dashboard."""
-        shown = watching.last
-        if not shown:
-            raise NotCarriedOut(f"no dashboard to look at: {watching.answer}")
-        for section in claims.SECTIONS:
-            seconds = watching.seconds(section)
-            self.receipt.time_to_first_fresh[section] = seconds
-            record = shown["freshness"][section]
-            words = f"{record['status']}, {record['reason']}, but not complete"
-            told = words if seconds is None else f"fresh after {seconds:.2f} s"
-            self.journal.judge(claims.visible(section), seconds is not None, told, seconds)
-        self._judge_sink(shown)
-        return shown
-
-    def _judge_sink(self, shown: Dashboard) -> None:
-        sink, health = shown["event_sink"], shown["health"]
-        kind = "stand-in" if sink["stand_in"] else "cloud"
-        named = {name: sink[name] for name in ("backend", "backend_class", "target")}
-        self.receipt.sink = SinkSeen.model_validate(named | {"kind": kind})
-        waiting, refused = sink["backlog"]["depth"], sink["dead_letters"]
-        words = (
-            f"{sink['status']}, {sink['reason'] or 'no reason'}, {waiting} waiting, {refused or 0} refused"
-        )
-        up = (sink["status"], waiting) == ("up", 0) and not refused
-        self.journal.judge(claims.SINK_UP, up, words)
-        healthy = (health["status"], health["freshness"]) == ("pass", "fresh")
-        self.journal.judge(claims.HEALTHY, healthy, f"{health['status']}, {health['freshness']}")
 
     async def _refusals(self, owner: Caller, neighbour: Caller, shown: Dashboard) -> None:
         before = await self._stored(owner)
@@ -187,7 +163,11 @@ class Rehearsal:
         else:
             counted = f"; {before} events before, {after} after" if self.inside else ""
             self.journal.judge(claims.UNCHANGED, not moved and before == after, words + counted)
-        statuses = statuses_of(await dashboard_of(neighbour))
+        looked_at = await dashboard_of(neighbour)
+        if "freshness" not in looked_at and is_empty(beside) and is_empty(looked_at):
+            self.journal.leave(claims.UNMOVED, f"shows nothing, as before; {NO_FRESHNESS}")
+            return
+        statuses = statuses_of(looked_at)
         told = {status for status, _ in (*statuses.values(), *statuses_of(beside).values())}
         self.journal.judge_empty(claims.UNMOVED, told, ", ".join(sorted(told)))
 

@@ -95,4 +95,6 @@ async def _sink(http: httpx.AsyncClient, headers: dict[str, str]) -> dict[str, A
     if answer.status_code != httpx.codes.OK:
         raise NotCarriedOut(f"the dashboard: {words_of(answer)}: ./scripts/doctor")
     found: dict[str, Any] = answer.json()["event_sink"]
+    if "backlog" not in found:
+        raise NotCarriedOut("this dashboard does not say whether events wait: what arrives cannot be shown")
     return found

@@ -48,9 +48,13 @@ class Configuration(BaseModel):
 
 
 class Host(BaseModel):
-    """What the container cannot know of itself; the host hands it in."""
+    """What the container cannot know of itself; the host hands it in.
+
+    ``own_bossman`` is the image of a Bossman that is not the kit's; empty where it is.
+    """
 
     kit: str = ""
+    own_bossman: str = ""
     project: str = ""
     images: dict[str, str] = {}
 

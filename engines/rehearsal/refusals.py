@@ -11,7 +11,7 @@ from engines.common.identity import ENVS
 from engines.rehearsal import claims
 from engines.rehearsal.caller import DASHBOARD, Caller, NotCarriedOut, words_of
 from engines.rehearsal.inside import Inside
-from engines.rehearsal.visible import SURFACE
+from engines.rehearsal.visible import SURFACE, is_empty
 
 Attempt = tuple[str, str, Any]
 
@@ -67,9 +67,14 @@ async def _other_env(owner: Caller, made: Mapping[str, str]) -> None:
         owner.journal.judge(claims.OTHER_ENV, False, words_of(answer))
         return
     shown = answer.json()
+    leaks = any(one in answer.text for one in made.values() if one)
+    if "freshness" not in shown:
+        nothing = is_empty(shown) and not leaks
+        words = f"{elsewhere}: {'nothing' if nothing else 'something'} is shown"
+        owner.journal.judge(claims.OTHER_ENV, nothing, words)
+        return
     statuses = sorted({record["status"] for record in shown["freshness"].values()})
     newest = shown["event_sink"]["last_write_at"]
-    leaks = any(one in answer.text for one in made.values() if one)
     words = f"{elsewhere}: {', '.join(statuses)}; newest event {newest or 'none'}"
     nothing = newest is None and not leaks
     owner.journal.judge_empty(claims.OTHER_ENV, statuses if nothing else ["seen"], words)

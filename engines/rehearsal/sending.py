@@ -56,14 +56,25 @@ async def send_events(owner: Caller, watching: Watching, made: dict[str, str]) -
     watching.wrote("training_prefs")
     sent.append(Sent("opted out", await _send(owner, "cta-click", note="welcome"), [], False))
     watching.wrote("events", "analytics")
-    held = {"status": "accepted", "durable_in": "sink"}
-    accepted = [held.items() <= one.said.items() for one in sent]
-    words = [f"{words_of(one.answer)} durable in {one.said.get('durable_in', 'nothing')}" for one in sent]
-    journal.judge(claims.ACCEPTED, all(accepted) and preference.status_code == 200, ", ".join(words))
+    _judge_accepted(owner, sent, preference)
     flags = [one.said.get("pii_flags") for one in sent]
     told = ", ".join("unknown" if one is None else " ".join(one) or "none" for one in flags)
     journal.judge(claims.FLAGGED, flags == [one.flags for one in sent], told)
     return sent
+
+
+def _judge_accepted(owner: Caller, sent: list[Sent], preference: httpx.Response) -> None:
+    """Answers that do not say where the event is durable leave it open."""
+    held = {"status": "accepted", "durable_in": "sink"}
+    if all(one.said.get("status") == "accepted" and "durable_in" not in one.said for one in sent):
+        words = "3 accepted, but the answers do not say where they are durable"
+        owner.journal.leave(claims.ACCEPTED, words)
+        return
+    accepted = [held.items() <= one.said.items() for one in sent]
+    words = ", ".join(
+        f"{words_of(one.answer)} durable in {one.said.get('durable_in', 'nothing')}" for one in sent
+    )
+    owner.journal.judge(claims.ACCEPTED, all(accepted) and preference.status_code == 200, words)
 
 
 async def _send(owner: Caller, kind: str, note: str) -> httpx.Response:
@@ -75,6 +86,10 @@ async def judge_stored(owner: Caller, inside: Inside, sent: list[Sent]) -> None:
     """Look into the sink until it holds what was sent, and judge it."""
     journal = owner.journal
     journal.begin(claims.HELD)
+    if not any("event_id" in one.said for one in sent):
+        for name in (claims.HELD, claims.STORED):
+            journal.leave(name, "the answers carry no event id to look for")
+        return
     ids = {one.said.get("event_id", "") for one in sent}
     found, failure = await _found(owner, inside, ids, sent[-1].at + LIMIT_SECONDS)
     by_id: dict[str, list[Envelope]] = {}

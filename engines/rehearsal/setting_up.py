@@ -3,7 +3,7 @@
 from typing import Any
 
 from engines.rehearsal import claims
-from engines.rehearsal.caller import Caller, json_of, words_of
+from engines.rehearsal.caller import Caller, is_absent, json_of, words_of
 from engines.rehearsal.claims import Section
 from engines.rehearsal.visible import BLOCKED, COST, KPI, MEASUREMENT, METRIC, PROVIDER, SURFACE
 from engines.rehearsal.watching import Watching
@@ -75,11 +75,16 @@ async def _settings(owner: Caller, watching: Watching, made: dict[str, str]) -> 
     for method, path, body, section in wanted:
         answer = await owner.call(method, path, body or None)
         watching.wrote(section)
+        if is_absent(answer):
+            continue
         if answer.status_code != 200:
             refused.append(f"{method} {path}: {words_of(answer)}")
         elif section == "firearms":
             made["licence"] = str(json_of(answer, "id"))
-    journal.judge(claims.SET_UP, not refused, "; ".join(refused) or f"{len(wanted)} requests, all 200")
+    if journal.absent and not refused:
+        journal.leave(claims.SET_UP, f"not there: {', '.join(journal.absent)}; all others 200")
+    else:
+        journal.judge(claims.SET_UP, not refused, "; ".join(refused) or f"{len(wanted)} requests, all 200")
 
 
 async def _licence(owner: Caller) -> None:

@@ -40,9 +40,23 @@ def state_of(dashboard: Dashboard) -> dict[str, Any]:
 
 
 def statuses_of(dashboard: Dashboard) -> dict[str, tuple[str, datetime | None]]:
-    """Status and newest record of each section."""
-    records = dashboard["freshness"].items()
+    """Status and newest record of each section; none on a dashboard that says nothing of freshness."""
+    records = dashboard.get("freshness", {}).items()
     return {name: (record["status"], record["last_updated_at"]) for name, record in records}
+
+
+def is_empty(dashboard: Dashboard) -> bool:
+    """Whether a dashboard shows nothing of a tenant: no record, no preference, no usage, no event."""
+    state = state_of(dashboard)
+    nothing = not state["training_prefs"] and not state["last_write_at"] and not _ids_in(state)
+    return nothing and (state["budget"]["by_provider"] or {}).get("total_events", 0) == 0
+
+
+def _ids_in(value: Any) -> bool:
+    """Whether there is a record anywhere in it: what has an id."""
+    if isinstance(value, Mapping):
+        return bool(value.get("id")) or any(map(_ids_in, value.values()))
+    return isinstance(value, list) and any(map(_ids_in, value))
 
 
 def _ids(records: list[dict[str, Any]]) -> set[str]:
@@ -67,6 +81,6 @@ def _budget(dashboard: Dashboard) -> bool:
 
 def _analytics(dashboard: Dashboard) -> bool:
     section = dashboard["analytics"]
-    config, arrivals = section["effective_config"] or {}, section["events"]
+    config, arrivals = section["effective_config"] or {}, section.get("events", {})
     is_set = config.get("ga4_measurement_id") == MEASUREMENT and len(section["page_seo"]) == 1
-    return bool(is_set and arrivals["last_pageview_at"] and arrivals["last_cta_click_at"])
+    return bool(is_set and all(arrivals.values()))

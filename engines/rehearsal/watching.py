@@ -18,6 +18,12 @@ Shown = Callable[[Dashboard], bool]
 """Whether a dashboard shows all that was set of a section."""
 
 
+def freshness_of(dashboard: Dashboard, section: Section) -> Mapping[str, Any] | None:
+    """The freshness record of a section; None on a dashboard of the existing engines, which has none."""
+    found: Mapping[str, Any] | None = dashboard.get("freshness", {}).get(section)
+    return found
+
+
 class Watching:
     """Polls in the background; its requests are no steps of the walk."""
 
@@ -77,11 +83,18 @@ class Watching:
         if answer.status_code != httpx.codes.OK:
             return
         self.last = answer.json()
-        for section, shown in self._shown.items():
-            # What was written after the question cannot be in the answer.
-            if section in self._seen or self._written.get(section, asked) > asked:
-                continue
-            if self.last["freshness"][section]["status"] == "fresh" and shown(self.last):
-                self._seen[section] = time.monotonic()
-        if self._seen.keys() == self._shown.keys():
+        open_sections = [section for section in self._shown if not self._is_settled(section, asked)]
+        if not open_sections:
             self._complete.set()
+
+    def _is_settled(self, section: Section, asked: float) -> bool:
+        """Whether no later look can tell more: it was seen, or the dashboard says nothing of freshness."""
+        if section in self._seen:
+            return True
+        # What was written after the question cannot be in the answer.
+        if self._written.get(section, asked) > asked:
+            return False
+        record = freshness_of(self.last, section)
+        if (record is None or record["status"] == "fresh") and self._shown[section](self.last):
+            self._seen[section] = time.monotonic()
+        return record is None or section in self._seen
