@@ -21,9 +21,17 @@ class Journal:
         self.steps: list[Step] = []
         self.absent: list[str] = []
 
-    def lacks(self, part: str) -> bool:
-        """Whether a route with ``part`` in its path was asked for and is not there."""
-        return any(part in route for route in self.absent)
+    def lacking(self, *parts: str) -> str:
+        """The routes with one of ``parts`` in their path that were asked for and are not there, in words."""
+        return ", ".join(dict.fromkeys(r for r in self.absent if any(part in r for part in parts)))
+
+    def judge_where(self, name: str, parts: tuple[str, ...], held: bool, seen: str) -> None:
+        """As ``judge``, but unproven where a route with one of ``parts`` in its path is not there."""
+        lacking = self.lacking(*parts)
+        if lacking:
+            self.leave(name, f"not there: {lacking}")
+        else:
+            self.judge(name, held, seen)
 
     @property
     def seconds(self) -> float:

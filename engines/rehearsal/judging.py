@@ -12,6 +12,17 @@ from engines.rehearsal.receipt import Receipt, SinkSeen
 from engines.rehearsal.watching import Dashboard, Watching, freshness_of
 
 NO_FRESHNESS = "this dashboard says nothing of freshness"
+SET_BY: dict[Section, tuple[str, ...]] = {
+    "strategy_locks": ("/strategy-locks",),
+    "temperature": ("/temperature/",),
+    "kpi": ("/kpi/",),
+    "budget": ("/budget/",),
+    "firearms": ("/firearms/licences",),
+    "analytics": ("/analytics/config", "/seo/"),
+    "training_prefs": ("/privacy/",),
+    "kill_switch": ("/kill-switches",),
+}
+"""In the paths of the routes that set a section."""
 
 
 def judge_shown(watching: Watching, journal: Journal, receipt: Receipt) -> Dashboard:
@@ -40,10 +51,8 @@ def _judge_unsaid(journal: Journal, section: Section, seconds: float | None) -> 
         journal.leave(name, f"shown after {seconds:.2f} s; {NO_FRESHNESS}")
     elif section == "events":
         journal.leave(name, f"nothing says when the newest event was stored; {NO_FRESHNESS}")
-    elif section == "training_prefs" and journal.lacks("/privacy/"):
-        journal.leave(name, "no route sets a preference")
     else:
-        journal.judge(name, False, "not complete")
+        journal.judge_where(name, SET_BY[section], False, "not complete")
 
 
 def _judge_sink(journal: Journal, receipt: Receipt, shown: Dashboard) -> None:

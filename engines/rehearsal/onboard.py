@@ -13,7 +13,7 @@ from engines.common.documents import StoreError
 from engines.identity.models import TenantMembership
 from engines.nexus.backends.sink import SinkError
 from engines.rehearsal import claims
-from engines.rehearsal.caller import Caller, NotCarriedOut, json_of, sign_up
+from engines.rehearsal.caller import Caller, NotCarriedOut, is_absent, json_of, sign_up
 from engines.rehearsal.claims import LIMIT_SECONDS
 from engines.rehearsal.inside import Inside
 from engines.rehearsal.journal import Journal
@@ -105,11 +105,15 @@ class Rehearsal:
         run = self.receipt.run
         owner = await sign_up(visitor, run, "owner", f"{self.name} (rehearsal)")
         self.receipt.tenant_id = owner.tenant_id
-        [membership] = json_of(await owner.call("POST", "/auth/refresh"), "memberships")
-        found = TenantMembership.model_validate(membership)
-        seen = f"{found.role}, {found.status}"
-        own = found.tenant_id == owner.tenant_id
-        self.journal.judge(claims.OWNER, own and seen == "owner, active", seen)
+        refreshed = await owner.call("POST", "/auth/refresh")
+        if is_absent(refreshed):
+            self.journal.leave(claims.OWNER, "not there: POST /auth/refresh")
+        else:
+            [membership] = json_of(refreshed, "memberships")
+            found = TenantMembership.model_validate(membership)
+            seen = f"{found.role}, {found.status}"
+            own = found.tenant_id == owner.tenant_id
+            self.journal.judge(claims.OWNER, own and seen == "owner, active", seen)
         await self._look_inside(owner)
         return owner, await sign_up(visitor, run, "neighbour", f"{self.name} (rehearsal, neighbour)")
 

@@ -9,7 +9,7 @@ import jwt
 
 from engines.common.identity import ENVS
 from engines.rehearsal import claims
-from engines.rehearsal.caller import DASHBOARD, Caller, NotCarriedOut, words_of
+from engines.rehearsal.caller import DASHBOARD, Caller, NotCarriedOut, is_absent, words_of
 from engines.rehearsal.inside import Inside
 from engines.rehearsal.visible import SURFACE, is_empty
 
@@ -27,8 +27,11 @@ async def refused(who: Caller, claim: str, status: int, made: Mapping[str, str],
     answers = [await who.call(*attempt) for attempt in (LOOK, SWITCH, *more)]
     leaks = [one for answer in answers for one in made.values() if one and one in answer.text]
     words = ", ".join(words_of(answer) for answer in answers)
-    right = all(answer.status_code == status for answer in answers)
-    who.journal.judge(claim, right and not leaks, f"{words}; what was made is named" if leaks else words)
+    wrong = [one for one in answers if one.status_code != status and not is_absent(one)]
+    if leaks or wrong:
+        who.journal.judge(claim, False, f"{words}; what was made is named" if leaks else words)
+    else:
+        who.journal.judge_where(claim, tuple(path for _, path, _ in (LOOK, SWITCH, *more)), True, words)
 
 
 async def dashboard_of(who: Caller) -> Any:

@@ -59,7 +59,8 @@ async def send_events(owner: Caller, watching: Watching, made: dict[str, str]) -
     _judge_accepted(owner, sent, preference)
     flags = [one.said.get("pii_flags") for one in sent]
     told = ", ".join("unknown" if one is None else " ".join(one) or "none" for one in flags)
-    journal.judge(claims.FLAGGED, flags == [one.flags for one in sent], told)
+    right = flags == [one.flags for one in sent]
+    journal.judge_where(claims.FLAGGED, ("/analytics/events/",), right, told)
     return sent
 
 
@@ -74,7 +75,8 @@ def _judge_accepted(owner: Caller, sent: list[Sent], preference: httpx.Response)
     words = ", ".join(
         f"{words_of(one.answer)} durable in {one.said.get('durable_in', 'nothing')}" for one in sent
     )
-    owner.journal.judge(claims.ACCEPTED, all(accepted) and preference.status_code == 200, words)
+    all_held = all(accepted) and preference.status_code == 200
+    owner.journal.judge_where(claims.ACCEPTED, ("/analytics/events/", PREFERENCE), all_held, words)
 
 
 async def _send(owner: Caller, kind: str, note: str) -> httpx.Response:

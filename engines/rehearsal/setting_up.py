@@ -27,10 +27,15 @@ async def _lock(owner: Caller, watching: Watching, made: dict[str, str]) -> None
     journal.begin(claims.GATED)
     refused = [await _try_floors(owner)]
     asked = await owner.call("POST", "/strategy-locks", LOCK)
+    if is_absent(asked):
+        for name in (claims.GATED, claims.LOCK):
+            journal.leave(name, "not there: POST /strategy-locks")
+        return
     made["lock"] = str(json_of(asked, "id"))
     watching.wrote("strategy_locks", "events")  # each lock is audited, and an audit is an event
     refused.append(await _try_floors(owner))
-    journal.judge(claims.GATED, set(refused) == {"409 strategy_lock_required"}, ", ".join(refused))
+    gated = set(refused) == {"409 strategy_lock_required"}
+    journal.judge_where(claims.GATED, ("/temperature/floors",), gated, ", ".join(refused))
     journal.begin(claims.LOCK)
     approved = await owner.call("POST", f"/strategy-locks/{made['lock']}/approve")
     watching.wrote("strategy_locks")
@@ -81,8 +86,9 @@ async def _settings(owner: Caller, watching: Watching, made: dict[str, str]) -> 
             refused.append(f"{method} {path}: {words_of(answer)}")
         elif section == "firearms":
             made["licence"] = str(json_of(answer, "id"))
-    if journal.absent and not refused:
-        journal.leave(claims.SET_UP, f"not there: {', '.join(journal.absent)}; all others 200")
+    lacking = journal.lacking(*(path for _, path, _, _ in wanted))
+    if lacking and not refused:
+        journal.leave(claims.SET_UP, f"not there: {lacking}; all others 200")
     else:
         journal.judge(claims.SET_UP, not refused, "; ".join(refused) or f"{len(wanted)} requests, all 200")
 
@@ -94,11 +100,12 @@ async def _licence(owner: Caller) -> None:
         words_of(await owner.call("POST", f"{demo}/{agent}")) for agent in (AGENT, "agent-without-licence")
     ]
     held = seen == ["200", "403 firearms_licence_required"]
-    owner.journal.judge(claims.LICENCE, held, ", then ".join(seen))
+    owner.journal.judge_where(claims.LICENCE, ("/firearms/",), held, ", then ".join(seen))
 
 
 async def _switch(owner: Caller) -> None:
     owner.journal.begin(claims.SWITCH)
     body = {"tenant_id": owner.tenant_id, "env": owner.env, "surface": SURFACE, "provider": BLOCKED}
     seen = words_of(await owner.call("POST", "/budget/usage", body))
-    owner.journal.judge(claims.SWITCH, seen == "403 kill_switch_blocked", seen)
+    blocked = seen == "403 kill_switch_blocked"
+    owner.journal.judge_where(claims.SWITCH, ("/kill-switches", "/budget/"), blocked, seen)

@@ -95,6 +95,7 @@ class Watching:
         if self._written.get(section, asked) > asked:
             return False
         record = freshness_of(self.last, section)
-        if (record is None or record["status"] == "fresh") and self._shown[section](self.last):
-            self._seen[section] = time.monotonic()
+        with suppress(LookupError, TypeError):  # a dashboard may lack a key, and then does not show it
+            if (record is None or record["status"] == "fresh") and self._shown[section](self.last):
+                self._seen[section] = time.monotonic()
         return record is None or section in self._seen

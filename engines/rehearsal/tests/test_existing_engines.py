@@ -50,6 +50,21 @@ async def test_what_it_does_is_proven_and_what_it_does_not_say_is_unproven(http:
     assert (receipt.exit_code, receipt.sink, receipt.local) == (3, None, False)
 
 
+@pytest.mark.parametrize(
+    "left", [("/auth/sign", "/bossman", "/analytics/events"), ("/auth/sign", "/bossman")]
+)
+async def test_however_little_it_has_nothing_breaks_for_that(left: tuple[str, ...]) -> None:
+    app = create_app(SIGNING_SECRET, "firestore")
+    app.router.routes[:] = [one for one in app.router.routes if getattr(one, "path", "").startswith(left)]
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://bossman:8000") as http:
+        receipt = await walk(http)
+    assert told(receipt, "broken") == {}
+    assert [one.name for one in receipt.claims if not one.seen] == []
+    assert {claims.OTHER_ENV, claims.UNCHANGED} <= told(receipt, "held").keys()
+    assert "not there: PUT /kill-switches" in told(receipt, "unproven")[claims.NEIGHBOUR]
+
+
 async def test_each_reason_names_what_is_missing(http: httpx.AsyncClient) -> None:
     reasons = told(await walk(http), "unproven")
     words = {
@@ -59,7 +74,7 @@ async def test_each_reason_names_what_is_missing(http: httpx.AsyncClient) -> Non
         claims.HEALTHY: "nothing of health",
         claims.visible("kpi"): "nothing of freshness",
         claims.visible("events"): "nothing says when the newest event was stored",
-        claims.visible("training_prefs"): "no route sets a preference",
+        claims.visible("training_prefs"): "not there: POST /privacy/train-prefs/tenant",
         claims.HELD: "needs the inside of the stack",
     }
     assert [name for name, part in words.items() if part not in reasons[name]] == []
