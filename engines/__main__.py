@@ -6,6 +6,7 @@ import uvicorn
 
 from engines.app import create_app
 from engines.common import logs
+from engines.common.security_headers import DEFAULTS
 from engines.config.runtime_config import SettingsError, load_settings
 from engines.server.limits import ServerLimits
 from engines.server.protocol import limited
@@ -35,7 +36,7 @@ def main(host: str = HOST, port: int = PORT, limits: ServerLimits | None = None)
         app,
         host=host,
         port=port,
-        http=limited(limits, app.state.refusals),
+        http=limited(limits, app.state.refusals, DEFAULTS),
         timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=10,
         log_config=None,

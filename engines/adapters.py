@@ -1,8 +1,9 @@
 """The adapters of a process, opened as Settings ask: the only module that knows each of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from time import monotonic
 
 from engines.common.clock import Clock, utc_now
 from engines.common.documents import DocumentStore
@@ -34,6 +35,8 @@ class Adapters:
     """Firestore's stand-in; None where there is none, as in the cloud."""
     reconcile_seconds: float = ROUND_SECONDS
     """How long reconciliation waits between two rounds."""
+    seconds: Callable[[], float] = monotonic
+    """Counts the waits of those who guess: no correction of the time sets it back."""
 
     @property
     def stores(self) -> dict[str, DocumentStore]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from time import monotonic
 
 from fastapi import FastAPI
 
@@ -114,7 +115,8 @@ def create_app(
     )
     app.state.refusals = refusals = Refusals(metrics.refused)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(KnowsCaller, guesses=Guesses(limits, refusals))
+    seconds = adapters.seconds if adapters else monotonic
+    app.add_middleware(KnowsCaller, guesses=Guesses(limits, refusals, seconds))
     app.add_middleware(BodyLimit, limits=limits, refusals=refusals)
     app.add_middleware(Front, env=settings.env)
     app.add_middleware(SecurityHeaders)

@@ -18,9 +18,9 @@ from engines.bossman.onboarding import Asked, OverviewReads, overview
 from engines.bossman.onboarding_backfill import Backfill
 from engines.bossman.onboarding_models import Overview
 from engines.bossman.pages import session
-from engines.bossman.pages.answers import base_of, html, redirect
+from engines.bossman.pages.answers import base_of, html, problem, redirect
 from engines.common.documents import StoreError
-from engines.common.errors import EngineError, Forbidden, Unprocessable
+from engines.common.errors import EngineError, Forbidden, Unavailable, Unprocessable
 from engines.common.identity import ENVS
 from engines.common.request_trace import TEMPLATE
 from engines.common.system_key import check_system_key
@@ -161,14 +161,13 @@ async def _answered(request: Request, answer: Any, path: str = PATH) -> Response
     except Forbidden as error:
         response = _form(request, 403, str(error.detail))
     except EngineError as error:
-        response = html("operator_error.html", error.status, code=error.status, reason=str(error.detail))
+        response = problem("operator_error.html", error)
     except StoreError as error:
         log.warning("document store: %s", error)
-        response = html("operator_error.html", 503, code=503, reason=str(error))
+        response = problem("operator_error.html", Unavailable(str(error)))
     except Exception:
         log.exception("the overview failed")
-        reason = "something inside failed; the log says what"
-        response = html("operator_error.html", 500, code=500, reason=reason)
+        response = problem("operator_error.html", EngineError("something inside failed; the log says what"))
     response.headers["Vary"] = "Accept, Cookie"
     return response
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cached_property
+from math import inf
 from weakref import WeakValueDictionary
 
 from engines.common.errors import TooManyRequests, Unavailable
@@ -110,7 +111,7 @@ class Bodies:
         """Seconds until a body of the tenant may begin, so that the others keep most of the processor."""
         limits, now = self._limits, asyncio.get_running_loop().time()
         rate = limits.tenant_bytes_per_second
-        earliest = max(self._free_at.get(body.tenant, 0.0), now - limits.tenant_burst_bytes / rate)
+        earliest = max(self._free_at.get(body.tenant, -inf), now - limits.tenant_burst_bytes / rate)
         if len(self._free_at) > MOST_PACED:
             self._free_at = {tenant: at for tenant, at in self._free_at.items() if at > now}
         self._free_at[body.tenant] = earliest + body.size / rate

@@ -5,6 +5,7 @@
     ├── Unauthorized        401 no usable bearer token
     ├── Forbidden           403 the token does not allow it
     ├── NotFound            404 no such record in this tenant and env
+    ├── MethodNotAllowed    405 the address does not take this method
     ├── Conflict            409 the record or a lock forbids it
     ├── PayloadTooLarge     413 the body is over the limit
     ├── Misdirected         421 the Host header names a host that is not answered here
@@ -20,6 +21,7 @@ Vendor errors are mapped to port errors at the adapter (``documents.StoreError``
 """
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -27,10 +29,10 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from engines.common import tracing
 from engines.common.documents import KeyTaken, StoreError
 from engines.common.security_headers import defaults_for
 from engines.common.shown_input import HIDDEN, ShownInputs, plain_text
+from engines.server.request_id import HEADER
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +77,15 @@ class NotFound(EngineError):
     """No such record in this tenant and env."""
 
     status = 404
+
+
+class MethodNotAllowed(EngineError):
+    """The address does not take this method."""
+
+    status = 405
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        super().__init__("this address does not take that", {"Allow": ", ".join(allowed)})
 
 
 class Conflict(EngineError):
@@ -160,8 +171,8 @@ def install_error_handlers(app: FastAPI) -> None:
     async def _unexpected(request: Request, error: Exception) -> JSONResponse:
         # The server logs the traceback; the caller gets the one shape and nothing of the inside.
         # Nothing inside can tag this answer: it is given outside of every middleware.
-        traced = request.headers.get(tracing.HEADER)
-        headers = defaults_for(request.url.scheme) | ({tracing.HEADER: traced} if traced else {})
+        traced = request.headers.get(HEADER)
+        headers = defaults_for(request.url.scheme) | ({HEADER: traced} if traced else {})
         return render(EngineError("internal error", headers))
 
     @app.exception_handler(RequestValidationError)

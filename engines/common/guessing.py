@@ -6,7 +6,6 @@ not prolong it, so that nobody is kept out for longer than the longest wait at a
 """
 
 import hashlib
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -30,9 +29,7 @@ class _Guesser:
 class Guesses:
     """The wrong answers of a process. Holds hashes of addresses and accounts, of a bounded number."""
 
-    def __init__(
-        self, limits: ServerLimits, refusals: Refusals, now: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, limits: ServerLimits, refusals: Refusals, now: Callable[[], float]) -> None:
         self._limits = limits
         self._refusals = refusals
         self._now = now

@@ -8,6 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engines.common import tracing
+from engines.server.request_id import HEADER
 
 access = logging.getLogger("engines.access")
 
@@ -39,16 +40,16 @@ class RequestTrace:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        trace = tracing.begin(Headers(scope=scope).get(tracing.HEADER, ""))
+        trace = tracing.begin(Headers(scope=scope).get(HEADER, ""))
         # In place: the handler of unexpected errors sits outside of this and sees the same scope.
-        MutableHeaders(scope=scope)[tracing.HEADER] = trace.request_id
+        MutableHeaders(scope=scope)[HEADER] = trace.request_id
         status, started = 500, time.perf_counter()
 
         async def tagged(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[tracing.HEADER] = trace.request_id
+                MutableHeaders(scope=message)[HEADER] = trace.request_id
             await send(message)
 
         try:

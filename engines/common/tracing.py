@@ -4,17 +4,14 @@ The caller's X-Request-Id where it can be used, else a new one. It doubles as tr
 """
 
 import asyncio
-import re
 from collections.abc import Coroutine
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from uuid import uuid4
+
+from engines.server.request_id import request_id
 
 Result = TypeVar("Result")
-
-HEADER = "X-Request-Id"
-_USABLE = re.compile(r"[ -~]{1,128}\Z")
 
 
 @dataclass
@@ -35,8 +32,8 @@ def current() -> Trace | None:
 
 
 def begin(given: str) -> Trace:
-    """Begin a request: with ``given`` as its id if that is printable ASCII of at most 128 characters."""
-    trace = Trace(given if _USABLE.match(given) else uuid4().hex)
+    """Begin a request: with ``given`` as its id where it can be used."""
+    trace = Trace(request_id(given))
     _current.set(trace)
     return trace
 

@@ -3,9 +3,14 @@
 import json
 from collections.abc import Iterable
 
+from engines.server.request_id import HEADER
+
 RETRY_AFTER_SECONDS = 5
 
+Headers = Iterable[tuple[bytes, bytes]]
+
 PHRASES = {
+    400: (b"Bad Request", "this is no HTTP request that can be read"),
     408: (b"Request Timeout", "the request was not sent in time"),
     413: (b"Content Too Large", "the body is larger than allowed"),
     431: (b"Request Header Fields Too Large", "the head of the request is larger than allowed"),
@@ -13,16 +18,15 @@ PHRASES = {
 }
 
 
-def refusal(status: int, defaults: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The whole answer, which ends the connection. ``defaults`` are the server's own headers."""
+def refusal(status: int, request_id: str, more: Headers) -> bytes:
+    """The whole answer, which ends the connection. ``more`` are headers that every answer has."""
     phrase, detail = PHRASES[status]
     body = json.dumps({"detail": detail}).encode()
     headers = [
-        *defaults,
+        *more,
+        (HEADER.lower().encode(), request_id.encode()),
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
         (b"connection", b"close"),
     ]
     if status == 503:

@@ -5,14 +5,17 @@ uvicorn itself bounds the idle time of a connection and how much of a body it ho
 
 import asyncio
 import time
+from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from engines.server.answers import refusal
+from engines.server.answers import Headers, refusal
 from engines.server.limits import ServerLimits
 from engines.server.refusals import Reason, Refusals
+from engines.server.request_id import HEADER, request_id
 
 
 class Phase(Enum):
@@ -36,6 +39,7 @@ class LimitedProtocol(HttpToolsProtocol):
     limits: ServerLimits
     refusals: Refusals
     lingering: "set[LimitedProtocol]"
+    on_refusals: Headers
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -69,19 +73,24 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.phase is Phase.IDLE:
             self._enter(Phase.HEAD, self.limits.head_seconds)
         self._completed = False
-        super().data_received(data)
+        self._parse(data)
         # A line that is not complete yet is in none of the parser's calls.
         if self.phase is Phase.HEAD and not self._completed:
             self._head_read += len(data)
             if self._head_read > self.limits.head_bytes:
                 self._refuse(431, "head_size")
 
-    def send_400_response(self, msg: str) -> None:
-        """For what the parser refuses; 431 when it was stopped from here."""
-        if self._head_too_large:
-            self._refuse(431, "head_size")
-        elif self.phase is not Phase.REFUSED:
-            super().send_400_response(msg)
+    def _parse(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # to another protocol: there is none, the request is answered as it is
+        except httptools.HttpParserError:
+            if self._head_too_large:
+                self._refuse(431, "head_size")
+            elif self.phase is not Phase.REFUSED:
+                self._refuse(400, "malformed")
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -123,6 +132,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         super().on_message_complete()
         self._completed = True
+        self.scope = {"headers": []}  # type: ignore[typeddict-item]  # nothing is known of the next one
         self._enter(Phase.IDLE)
 
     def pause_writing(self) -> None:
@@ -203,8 +213,14 @@ class LimitedProtocol(HttpToolsProtocol):
         if answering:
             answering.disconnected = True
             answering.message_event.set()
-        self.transport.write(refusal(status, self.server_state.default_headers))
+        self.transport.write(self._refusal(status))
         self._linger()
+
+    def _refusal(self, status: int) -> bytes:
+        headers = dict(self.scope["headers"]) if self.scope else {}
+        given = headers.get(HEADER.lower().encode(), b"").decode("latin-1")
+        more = [*self.server_state.default_headers, *self.on_refusals]
+        return refusal(status, request_id(given), more)
 
     def _linger(self) -> None:
         if len(self.lingering) >= self.limits.refusals:
@@ -218,7 +234,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.write_eof()
 
 
-def limited(limits: ServerLimits, refusals: Refusals) -> type[LimitedProtocol]:
-    """The protocol with these bounds, for one server."""
-    bound = {"limits": limits, "refusals": refusals, "lingering": set()}
+def limited(limits: ServerLimits, refusals: Refusals, headers: Mapping[str, str]) -> type[LimitedProtocol]:
+    """The protocol with these bounds, for one server. ``headers`` go with every refusal."""
+    on_refusals = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    bound = {"limits": limits, "refusals": refusals, "lingering": set(), "on_refusals": on_refusals}
     return type("BoundProtocol", (LimitedProtocol,), bound)

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 log = logging.getLogger(__name__)
 
 Reason = Literal[
+    "malformed",
     "connections",
     "head_size",
     "head_time",

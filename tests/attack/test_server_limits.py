@@ -1,13 +1,17 @@
 """What a caller may take before anybody knows who it is: connections, heads, bodies and their time."""
 
 import asyncio
+import re
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
 
+from engines.common.security_headers import DEFAULTS
+from tests.support.app import sign_up
 from tests.support.bossman import Bossman, bossman
-from tests.support.sockets import connected, head
+from tests.support.sockets import Answer, connected, head
 
 LIMITS = {
     "connections": 20,
@@ -37,6 +41,14 @@ def patient() -> Iterator[Bossman]:
         yield process
 
 
+@pytest.fixture(scope="module")
+def paced() -> Iterator[Bossman]:
+    """One where a tenant's second body waits for hours."""
+    slow = {"connections": 4, "tenant_bytes_per_second": 0.1, "tenant_burst_bytes": 0}
+    with bossman({"NEXUS_BACKEND": "noop"}, slow) as process:
+        yield process
+
+
 async def still_answers(served: Bossman) -> None:
     async with httpx.AsyncClient(timeout=30) as http:
         assert (await http.get(f"{served.url}/livez")).status_code == 200
@@ -49,6 +61,17 @@ async def refusals(served: Bossman, reason: str) -> float:
     return float(line.split()[1])
 
 
+NEW_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def check_headers(answer: Answer, request_id: str | None = None) -> None:
+    """What every answer has: its request's id, and what keeps it to itself."""
+    given = answer.headers["x-request-id"]
+    assert given == request_id if request_id else NEW_ID.fullmatch(given)
+    assert {name: answer.headers.get(name.lower()) for name in DEFAULTS} == DEFAULTS
+    assert list(answer.json()) == ["detail"]
+
+
 @pytest.mark.parametrize("data", [b"", b"\r\n", b"GET /livez HTT", b"GET /livez HTTP/1.1\r\nHost: x\r\n"])
 async def test_a_head_that_never_ends_is_408(served: Bossman, data: bytes) -> None:
     async with connected(served.port) as [socket]:
@@ -56,16 +79,83 @@ async def test_a_head_that_never_ends_is_408(served: Bossman, data: bytes) -> No
         answer = await socket.answer()
         assert (answer.status, answer.headers["connection"]) == (408, "close")
         assert answer.json() == {"detail": "the request was not sent in time"}
+        check_headers(answer)
         assert await socket.rest() == b""
     await still_answers(served)
 
 
-async def test_a_second_head_that_never_ends_is_408(served: Bossman) -> None:
+@pytest.mark.parametrize("begun", [b"GET ", b"\r\n"])
+async def test_a_second_head_that_never_ends_is_408(served: Bossman, begun: bytes) -> None:
     async with connected(served.port) as [socket]:
-        await socket.send(head("/livez"))
+        await socket.send(head("/livez", "X-Request-Id: first"))
+        assert (await socket.answer()).headers["x-request-id"] == "first"
+        await socket.send(begun)
+        answer = await socket.answer()
+        assert answer.status == 408
+        check_headers(answer)
+
+
+REFUSED = {
+    408: b"GET /livez HTTP/1.1\r\nX-Request-Id: {id}\r\nA",
+    413: head("/auth/login", "X-Request-Id: {id}", "Content-Length: 9999999", method="POST"),
+    421: head("/livez", "X-Request-Id: {id}").replace(b"localhost", b"evil.example"),
+    431: head("/livez", "X-Request-Id: {id}", f"X-Long: {'x' * 9_000}"),
+    400: b"GET /livez HTTP/1.1\r\nX-Request-Id: {id}\r\nA: b\r\nno header\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("status", REFUSED)
+async def test_a_refusal_has_the_id_of_its_request(served: Bossman, status: int) -> None:
+    for given, told in ((b"order 66", "order 66"), (b"x" * 129, None)):
+        async with connected(served.port) as [socket]:
+            await socket.send(REFUSED[status].replace(b"{id}", given))
+            answer = await socket.answer()
+            assert answer.status == status
+            check_headers(answer, told)
+
+
+async def test_a_body_that_is_late_keeps_the_id_that_the_app_knows(served: Bossman) -> None:
+    async with connected(served.port) as [socket]:
+        await socket.send(head("/auth/login", *LOGIN, "X-Request-Id: late", method="POST") + b" ")
+        check_headers(await socket.answer(), "late")
+
+
+async def test_one_connection_more_than_can_be_answered_is_503(paced: Bossman) -> None:
+    async with httpx.AsyncClient(base_url=paced.url, timeout=30) as http:
+        token = f"Authorization: Bearer {(await sign_up(http, 'slow')).token}"
+    waiting = head("/analytics/events/pageview", token, "Content-Length: 5000", method="POST") + b" " * 5_000
+    async with AsyncExitStack() as stack:
+        for _ in range(100):  # what was not yet read when another came has given way
+            [socket] = await stack.enter_async_context(connected(paced.port))
+            await socket.send(waiting)
+            async with connected(paced.port) as [another]:
+                await another.send(head("/livez"))
+                answer = await another.answer()
+            if answer.status == 503:
+                break
+        assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+        check_headers(answer)
+
+
+NO_HTTP = [b"\x16\x03\x01\x02\x00", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET\r\n\r\n"]
+
+
+@pytest.mark.parametrize("data", NO_HTTP)
+async def test_what_is_no_http_is_400_in_the_one_shape(served: Bossman, data: bytes) -> None:
+    before = await refusals(served, "malformed")
+    async with connected(served.port) as [socket]:
+        await socket.send(data)
+        answer = await socket.answer()
+        assert (answer.status, answer.headers["connection"]) == (400, "close")
+        check_headers(answer)
+        assert await socket.rest() == b""
+    assert await refusals(served, "malformed") == before + 1
+
+
+async def test_an_upgrade_is_answered_as_a_plain_request(served: Bossman) -> None:
+    async with connected(served.port) as [socket]:
+        await socket.send(head("/livez", "Connection: upgrade", "Upgrade: websocket"))
         assert (await socket.answer()).status == 200
-        await socket.send(b"GET ")
-        assert (await socket.answer()).status == 408
 
 
 @pytest.mark.parametrize("sent", [0, 999])

@@ -1,13 +1,14 @@
-"""Clocks and losses against the real stand-in: what it stamps, and what an operator's command closes."""
+"""Clocks, losses and ended sessions against the real stand-in."""
 
 import pytest
 from google.cloud.firestore import AsyncClient
 
-from engines.common.documents import SYSTEM
+from engines.common.documents import SYSTEM, DocumentStore
 from engines.common.process_clocks import HEARTBEATS, ProcessClocks
 from engines.logging.state_losses import StateLosses
 from engines.storage.firestore import FirestoreDocumentStore
 from engines.verification import acknowledge_state
+from tests.contracts.ended_sessions import EndedSessionsContract
 from tests.integration.conftest import firestore_settings
 from tests.support.docker import Firestore
 from tests.support.stand_in import KILLED, SaidStandIn
@@ -41,3 +42,9 @@ async def test_the_command_closes_what_is_open(
     assert losses.open == []
     assert await acknowledge_state.run(values) == 0
     assert capsys.readouterr().out == "nothing to acknowledge\n"
+
+
+class TestEndedSessionsInFirestore(EndedSessionsContract):
+    @pytest.fixture
+    def store(self, client: AsyncClient) -> DocumentStore:
+        return FirestoreDocumentStore(client)

@@ -2,10 +2,12 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from tests.support.app import sign_up
 from tests.support.attack import (
     BODIES,
     BODY_TENANT_IS_IGNORED,
@@ -19,6 +21,7 @@ from tests.support.attack import (
     settle,
 )
 from tests.support.callers import Caller, owner_of_new_tenant
+from tests.support.page_client import HOME, form_of, sign_in
 from tests.support.routes import Mounted
 
 NOT_THEIRS = {"detail": "tenant mismatch with token"}
@@ -198,3 +201,13 @@ async def test_as_failing_event_tells_b_nothing(attacker: Caller, victim: Victim
     refused = await victim.owner.send("POST", "/analytics/events/pageview", body)
     assert refused.status_code == 422
     await sees_nothing_of(victim, attacker)
+
+
+async def test_a_copied_session_opens_nothing_after_signing_out(http: httpx.AsyncClient) -> None:
+    person = await sign_up(http, f"person-{uuid4().hex}")
+    async with httpx.AsyncClient(transport=http._transport, base_url="http://localhost") as browser:
+        await sign_in(browser, person)
+        copy = {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
+        assert (await http.get(HOME, headers=copy)).status_code == 200
+        await browser.post(f"{HOME}sign-out", data={"form_token": await form_of(browser, HOME)})
+        assert (await http.get(HOME, headers=copy)).status_code == 401

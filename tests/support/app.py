@@ -51,6 +51,9 @@ class MovableClock:
     def __call__(self) -> datetime:
         return self.now
 
+    def seconds(self) -> float:
+        return self.now.timestamp()
+
     def advance(self, **kwargs: float) -> None:
         self.now += timedelta(**kwargs)
 
@@ -105,7 +108,17 @@ class MemoryKit:
 
     def adapters(self) -> Adapters:
         state = dict.fromkeys(STATE_SELECTORS, self.store)
-        return Adapters(state, self.sink, self.clock, self.outbox, self.letters, QUICK, self.stand_in, NEVER)
+        return Adapters(
+            state,
+            self.sink,
+            self.clock,
+            self.outbox,
+            self.letters,
+            QUICK,
+            self.stand_in,
+            NEVER,
+            self.clock.seconds,
+        )
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from engines.bossman.pages import words
-from engines.common.errors import RETRY_AFTER_SECONDS
+from engines.common.errors import EngineError
 from engines.common.security_headers import ISOLATION, NOT_KEPT
 
 SECURITY_HEADERS = ISOLATION | {
@@ -68,9 +68,14 @@ def html(template: str, status: int = 200, **values: Any) -> Response:
     headers = SECURITY_HEADERS | NOT_KEPT
     if status == 401:
         headers |= {"WWW-Authenticate": "Bearer"}
-    if status == 503:
-        headers |= {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return HTMLResponse(_templates().get_template(template).render(values), status, headers)
+
+
+def problem(template: str, error: EngineError) -> Response:
+    """An error as a page, with the headers that the API answers it with."""
+    response = html(template, error.status, code=error.status, reason=str(error.detail))
+    response.headers.update(error.headers)
+    return response
 
 
 def static(name: str) -> Response | None:

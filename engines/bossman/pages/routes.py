@@ -14,14 +14,22 @@ from starlette.responses import Response
 from engines.bossman.dashboard import build
 from engines.bossman.models import Dashboard
 from engines.bossman.pages import session
-from engines.bossman.pages.answers import base_of, html, redirect, static
+from engines.bossman.pages.answers import base_of, html, problem, redirect, static
 from engines.bossman.pages.api_docs import api_docs
 from engines.bossman.pages.view import view
 from engines.bossman.routes import DEFAULT_SURFACE
 from engines.bossman.sections import DashboardReads
 from engines.common.dependencies import TokenVerifier, require_role
 from engines.common.documents import SYSTEM, Scope, StoreError
-from engines.common.errors import EngineError, Forbidden, NotFound, Unauthorized, Unprocessable
+from engines.common.errors import (
+    EngineError,
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    Unauthorized,
+    Unavailable,
+    Unprocessable,
+)
 from engines.common.identity import ENVS, AuthContext, RequestContext, resolve
 from engines.common.request_trace import TEMPLATE
 from engines.common.tracing import identify
@@ -215,18 +223,18 @@ def _answering_html(path: str, handlers: Mapping[str, Handler]) -> Handler:
         handler = handlers.get(request.method)
         try:
             if handler is None:
-                return _problem(request, 405, "this address does not take that")
+                return _problem(request, MethodNotAllowed(handlers))
             return await handler(request)
         except Unauthorized:
             return _not_signed_in(request)
         except EngineError as error:
-            return _problem(request, error.status, str(error.detail))
+            return _problem(request, error)
         except StoreError as error:
             log.warning("document store: %s", error)
-            return _problem(request, 503, str(error))
+            return _problem(request, Unavailable(str(error)))
         except Exception:
             log.exception("the page failed")
-            return _problem(request, 500, "something inside failed; the log says what")
+            return _problem(request, EngineError("something inside failed; the log says what"))
 
     return endpoint
 
@@ -235,7 +243,7 @@ def _not_signed_in(request: Request) -> Response:
     cookie = session.member(request)
     had_session = cookie.is_held(request)
     if request.url.path.endswith("/fragment"):
-        return _problem(request, 401, "the session has ended")
+        return _problem(request, Unauthorized("the session has ended"))
     words = "Your session has ended. Sign in again to go on." if had_session else None
     response = _sign_in(request, Choice.of(request.query_params), 401, words)
     if had_session:
@@ -243,9 +251,9 @@ def _not_signed_in(request: Request) -> Response:
     return response
 
 
-def _problem(request: Request, status: int, reason: str) -> Response:
+def _problem(request: Request, error: EngineError) -> Response:
     is_fragment = request.url.path.endswith("/fragment")
-    return html("problem.html" if is_fragment else "error.html", status, code=status, reason=reason)
+    return problem("problem.html" if is_fragment else "error.html", error)
 
 
 ROUTES: dict[str, dict[str, Handler]] = {

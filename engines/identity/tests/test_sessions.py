@@ -9,12 +9,13 @@ import jwt
 import pytest
 from pydantic import SecretStr
 
-from engines.common.documents import SYSTEM
+from engines.common.documents import SYSTEM, DocumentStore
 from engines.common.errors import Unauthorized
 from engines.identity.models import User
-from engines.identity.sessions import ENDED, MOST_FORGOTTEN, Sessions, cookie_suffix
+from engines.identity.sessions import ENDED, Sessions, cookie_suffix
 from engines.identity.tokens import Tokens
 from engines.storage.memory import MemoryDocumentStore
+from tests.contracts.ended_sessions import DATA, EndedSessionsContract
 from tests.support.app import SIGNING_SECRET, MovableClock
 
 CHANGES: list[tuple[str, Any]] = [
@@ -25,7 +26,6 @@ CHANGES: list[tuple[str, Any]] = [
     ("jti", 7),
     ("data", []),
 ]
-DATA = {"user_id": "u_1", "tenant_ids": ["t_1"]}
 
 
 class World:
@@ -69,23 +69,10 @@ async def test_it_ends_by_itself(world: World) -> None:
     assert await refused(sessions, session)
 
 
-async def test_an_end_holds_in_every_process_and_for_one_session_alone(world: World) -> None:
-    first, second = world.sessions().begin(DATA), world.sessions().begin(DATA)
-    await world.sessions().end(first)
-    await world.sessions().end(first)
-    assert await refused(world.sessions(), first)
-    assert not await refused(world.sessions(), second)
-    assert await world.remembered() == 1
-
-
-async def test_what_ended_is_forgotten_after_its_time(world: World) -> None:
-    sessions = world.sessions()
-    for _ in range(MOST_FORGOTTEN + 20):
-        await sessions.end(sessions.begin(DATA))
-    world.clock.advance(hours=2)
-    for left in (21, 2, 3):
-        await sessions.end(sessions.begin(DATA))
-        assert await world.remembered() == left
+class TestEndedSessionsInMemory(EndedSessionsContract):
+    @pytest.fixture
+    def store(self) -> DocumentStore:
+        return MemoryDocumentStore()
 
 
 @pytest.mark.parametrize("session", ["", "x", "a.b.c", "é", "." * 9_000])

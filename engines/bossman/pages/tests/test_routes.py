@@ -7,6 +7,8 @@ import pytest
 
 from engines.common.documents import StoreUnavailable
 from engines.common.identity import Role
+from engines.identity.passwords import HashQueue
+from engines.server.limits import ServerLimits
 from tests.support.app import Login, MemoryKit, running, send_pageview, sign_up
 from tests.support.faults import FaultyStore
 from tests.support.page_client import HOME, hold, sign_in
@@ -91,6 +93,24 @@ async def test_an_unusable_address_is_a_page_too(
 async def test_another_method_is_a_page_too(browser: httpx.AsyncClient, method: str) -> None:
     answer = await browser.request(method, HOME)
     assert (answer.status_code, answer.headers["content-type"][:9]) == (405, "text/html")
+    assert answer.headers["allow"] == "GET"
+
+
+async def test_a_wait_after_wrong_passwords_is_told_on_the_page_too(
+    browser: httpx.AsyncClient, acme: Login
+) -> None:
+    answers = [await sign_in(browser, acme, "wrong") for _ in range(7)]
+    assert [answer.status_code for answer in answers] == [401] * 6 + [429]
+    assert answers[-1].headers["retry-after"] == "1"
+    assert answers[-1].headers["content-type"].startswith("text/html")
+
+
+async def test_a_full_queue_of_sign_ins_is_told_on_the_page_too(
+    kit: MemoryKit, browser: httpx.AsyncClient, acme: Login
+) -> None:
+    kit.services.identity._hashes = HashQueue(ServerLimits(hashes_waiting=-1))
+    answer = await sign_in(browser, acme)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
 async def test_a_store_that_is_away_is_a_page_that_says_what_to_do() -> None:
