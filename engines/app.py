@@ -16,7 +16,7 @@ from engines.bossman import routes as bossman_routes
 from engines.bossman.metrics import Metrics
 from engines.bossman.pages import routes as page_routes
 from engines.budget import routes as budget_routes
-from engines.common.body_limit import RESPONSES, BodyLimit
+from engines.common.body_limit import BodyLimit
 from engines.common.documents import StoreError
 from engines.common.errors import install_error_handlers
 from engines.common.front import Front
@@ -24,6 +24,7 @@ from engines.common.guessing import Guesses, KnowsCaller
 from engines.common.head import HeadAsGet
 from engines.common.release import VERSION
 from engines.common.request_trace import RequestTrace
+from engines.common.responses import EVERYWHERE
 from engines.common.security_headers import SecurityHeaders
 from engines.config.runtime_config import Settings
 from engines.firearms import routes as firearms_routes
@@ -109,7 +110,7 @@ def create_app(
         title="Northstar engines",
         version=VERSION,
         lifespan=lifespan,
-        responses=RESPONSES,
+        responses=EVERYWHERE,
         docs_url=None,
         redoc_url=None,
     )

@@ -9,8 +9,11 @@ from engines.analytics.config_service import AnalyticsConfigService, effective_c
 from engines.common.dependencies import CurrentAuth, CurrentContext, Member, require_role
 from engines.common.errors import BadRequest, NotFound
 from engines.common.identity import check_body_scope
+from engines.common.responses import FOR_MEMBERS, LOCKED, refused
 
-router = APIRouter(prefix="/tenants/{tenant_id}/analytics/config", tags=["analytics"])
+router = APIRouter(prefix="/tenants/{tenant_id}/analytics/config", tags=["analytics"], responses=FOR_MEMBERS)
+
+NO_CONFIG = refused(404, "analytics config not found")
 
 
 async def _service(request: Request) -> AnalyticsConfigService:
@@ -21,7 +24,7 @@ async def _service(request: Request) -> AnalyticsConfigService:
 Configs = Annotated[AnalyticsConfigService, Depends(_service)]
 
 
-@router.put("")
+@router.put("", responses=LOCKED)
 async def upsert_config(
     tenant_id: str,
     context: CurrentContext,
@@ -48,7 +51,7 @@ async def list_configs(
     return await configs.list_configs(context.scope, surface)
 
 
-@router.get("/current")
+@router.get("/current", responses=NO_CONFIG)
 async def current_config(
     tenant_id: str, context: Member, configs: Configs, surface: str, env: str
 ) -> TenantAnalyticsConfig:

@@ -1,6 +1,6 @@
 """Routes under /analytics/events."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -10,9 +10,10 @@ from engines.common.dependencies import Member
 from engines.common.errors import RETRY_AFTER_SECONDS, how_to_repeat
 from engines.common.idempotency import GivenKey, IdempotencyKey
 from engines.common.identity import RequestContext
+from engines.common.responses import FOR_MEMBERS, Refusal, Responses
 from engines.logging.events import PipelineResult
 
-router = APIRouter(prefix="/analytics/events", tags=["analytics"])
+router = APIRouter(prefix="/analytics/events", tags=["analytics"], responses=FOR_MEMBERS)
 
 
 async def _service(request: Request) -> AnalyticsService:
@@ -22,13 +23,13 @@ async def _service(request: Request) -> AnalyticsService:
 
 Analytics = Annotated[AnalyticsService, Depends(_service)]
 
-NOT_STORED: dict[int | str, dict[str, Any]] = {
+NOT_STORED: Responses = {
     422: {
-        "model": PipelineResult,
+        "model": PipelineResult | Refusal,
         "description": "No sink can ever store it; `error` names the place",
     },
     503: {
-        "model": PipelineResult,
+        "model": PipelineResult | Refusal,
         "description": "Nobody knows whether the event is stored; `error` says how to repeat it",
     },
 }

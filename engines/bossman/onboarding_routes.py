@@ -23,6 +23,7 @@ from engines.common.documents import StoreError
 from engines.common.errors import EngineError, Forbidden, Unavailable, Unprocessable
 from engines.common.identity import ENVS
 from engines.common.request_trace import TEMPLATE
+from engines.common.responses import refused
 from engines.common.system_key import check_system_key
 from engines.logging.progress import STATES
 
@@ -41,7 +42,7 @@ _CURSOR = re.compile(r"[ -~]*\Z")
 Choice = Annotated[str, Query()]
 
 
-@router.get(PATH, response_model=Overview)
+@router.get(PATH, response_model=Overview, responses=refused(403, "Not the system key"))
 async def onboarding(
     request: Request,
     env: Choice = "",

@@ -1,6 +1,6 @@
 """Routes of Bossman: the tenant dashboard, and the public health of the process."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -12,6 +12,7 @@ from engines.bossman.models import Dashboard
 from engines.bossman.sections import DashboardReads
 from engines.common.dependencies import CurrentAuth, CurrentContext, require_role
 from engines.common.release import VERSION, commit
+from engines.common.responses import FOR_MEMBERS, Refusal, Responses
 
 router = APIRouter(tags=["bossman"])
 
@@ -39,16 +40,19 @@ class HealthOfRelease(Health):
     releaseId: str | None = Field(default_factory=commit)
 
 
-NOT_WELL: dict[int | str, dict[str, Any]] = {503: {"model": HealthOfRelease}}
-
-
 class HealthJson(JSONResponse):
     """The media type of health+json."""
 
     media_type = "application/health+json"
 
 
-@router.get("/bossman/tenant-dashboard")
+HEALTH_JSON = {
+    HealthJson.media_type: {"schema": {"$ref": f"#/components/schemas/{HealthOfRelease.__name__}"}}
+}
+WELL_OR_NOT: Responses = {200: {"content": HEALTH_JSON}, 503: {"model": Refusal, "content": HEALTH_JSON}}
+
+
+@router.get("/bossman/tenant-dashboard", responses=FOR_MEMBERS)
 async def tenant_dashboard(
     context: CurrentContext,
     auth: CurrentAuth,
@@ -67,7 +71,7 @@ async def livez() -> Alive:
     return Alive()
 
 
-@router.get("/readyz", tags=["health"], responses={503: {"model": Health}})
+@router.get("/readyz", tags=["health"], responses={503: {"model": Health | Refusal}})
 async def readyz(reads: BossmanReads, response: Response) -> Health:
     """Whether this process can serve: the stores it needs answer. The sink is not asked."""
     health = await reads.health.ready()
@@ -75,7 +79,7 @@ async def readyz(reads: BossmanReads, response: Response) -> Health:
     return health
 
 
-@router.get("/healthz", tags=["health"], response_model=HealthOfRelease, responses=NOT_WELL)
+@router.get("/healthz", tags=["health"], response_model=HealthOfRelease, responses=WELL_OR_NOT)
 async def healthz(reads: BossmanReads) -> HealthJson:
     """Every check as health+json, at most two seconds old, and what runs. 503 when one fails."""
     health = await reads.health.all()

@@ -1,6 +1,6 @@
 """Routes under /budget/usage."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Query, Request
 from pydantic import Discriminator, Field, Tag
@@ -11,14 +11,12 @@ from engines.budget.summary import BudgetSummary
 from engines.common.dependencies import Member
 from engines.common.idempotency import GivenKey
 from engines.common.identity import check_body_scope
+from engines.common.responses import FOR_MEMBERS, refused
 
-router = APIRouter(prefix="/budget/usage", tags=["budget"])
+router = APIRouter(prefix="/budget/usage", tags=["budget"], responses=FOR_MEMBERS)
 
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "An item's tenant or env is not the request's"},
-    403: {"description": "kill_switch_blocked, or no membership; nothing is stored"},
-    409: {"description": "An id is in use or occurs twice in the request; nothing is stored"},
-}
+BLOCKED = refused(403, "kill_switch_blocked, or no membership; nothing is stored")
+TAKEN = refused(409, "An id is in use or occurs twice in the request; nothing is stored")
 
 
 async def _service(request: Request) -> BudgetService:
@@ -40,7 +38,7 @@ Usage = Annotated[
 ]
 
 
-@router.post("", responses=REFUSALS)
+@router.post("", responses=BLOCKED | TAKEN)
 async def record_usage(body: Usage, context: Member, budget: Budget, key: GivenKey) -> UsageItems:
     """Record one usage event or up to 500, all or nothing.
 

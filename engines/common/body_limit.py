@@ -1,7 +1,6 @@
 """Reads request bodies within the limits, before anything is parsed."""
 
 import asyncio
-from typing import Any
 
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.datastructures import Headers, QueryParams
@@ -12,15 +11,6 @@ from engines.common.errors import BadRequest, EngineError, PayloadTooLarge, Unau
 from engines.common.identity import AuthContext
 from engines.server.limits import ServerLimits
 from engines.server.refusals import Refusals
-
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    408: {"description": "The request was not sent in time, or gave way to others"},
-    413: {"description": "The body is larger than 1 MiB"},
-    429: {"description": "The tenant has too many bodies under way, or the caller guesses: see Retry-After"},
-    431: {"description": "The head of the request is too large"},
-    503: {"description": "Too much is under way, or a store does not answer; Retry-After says when"},
-}
-"""What every route can answer for a limit. The table of the limits: docs/infra/LIMITS.md."""
 
 
 class BodyLimit:

@@ -28,6 +28,7 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 
 from engines.common.documents import KeyTaken, StoreError
 from engines.common.security_headers import defaults_for
@@ -85,7 +86,7 @@ class MethodNotAllowed(EngineError):
     status = 405
 
     def __init__(self, allowed: Iterable[str]) -> None:
-        super().__init__("this address does not take that", {"Allow": ", ".join(allowed)})
+        super().__init__("Method Not Allowed", {"Allow": ", ".join(allowed)})
 
 
 class Conflict(EngineError):
@@ -150,12 +151,21 @@ def _how_to_repeat(request: Request) -> dict[str, str]:
     return {"outcome": "unknown", "repeat": how_to_repeat(has_key=stores_once)}
 
 
+async def _method_not_allowed(request: Request, _error: Exception) -> JSONResponse:
+    """Names all methods that the address takes; the framework names those of one route alone."""
+    path = request.scope["path"]
+    routes = [one for one in iter_route_contexts(request.app.routes) if one.path_regex.match(path)]
+    return render(MethodNotAllowed(sorted({method for route in routes for method in route.methods or ()})))
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Make ``app`` answer the error family, store errors and validation errors in the one shape."""
 
     @app.exception_handler(EngineError)
     async def _engine_error(request: Request, error: EngineError) -> JSONResponse:
         return render(error)
+
+    app.add_exception_handler(405, _method_not_allowed)
 
     @app.exception_handler(StoreError)
     async def _store_error(request: Request, error: StoreError) -> JSONResponse:

@@ -1,37 +1,23 @@
 """Routes under /firearms/licences."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from engines.common.dependencies import CurrentAuth, CurrentContext, Member, OwnerOrAdmin, require_role
 from engines.common.idempotency import GivenKey
 from engines.common.identity import check_body_scope
+from engines.common.responses import AUDITED, FOR_MEMBERS, refused
 from engines.firearms.models import DemoResult, Level, Licence, LicenceBody, LicenceCheck, LicenceStatus
 from engines.firearms.service import FirearmsService
 from engines.logging.audit import AuditStatus
 
-router = APIRouter(prefix="/firearms/licences", tags=["firearms"])
+router = APIRouter(prefix="/firearms/licences", tags=["firearms"], responses=FOR_MEMBERS)
 
 DEMO_ACTION = "dangerous_tool_use"
-
-Responses = dict[int | str, dict[str, Any]]
-NO_LICENCE: Responses = {404: {"description": "licence_not_found"}}
-REFUSED: Responses = {403: {"description": "firearms_licence_required, or no membership"}}
-ISSUE_REFUSED: Responses = {
-    400: {"description": "The body's tenant or env is not the request's"},
-    409: {"description": "The id is taken by another record"},
-}
-AUDITED: Responses = {
-    200: {
-        "headers": {
-            "X-Audit-Status": {
-                "description": "Whether the sink has the audit event, or it waits in the outbox",
-                "schema": {"type": "string", "enum": ["stored", "pending"]},
-            }
-        }
-    }
-}
+NO_LICENCE = refused(404, "licence_not_found")
+NOT_LICENSED = refused(403, "firearms_licence_required, or no membership")
+TAKEN = refused(409, "The id is taken by another record")
 
 
 async def _service(request: Request) -> FirearmsService:
@@ -42,7 +28,7 @@ async def _service(request: Request) -> FirearmsService:
 Firearms = Annotated[FirearmsService, Depends(_service)]
 
 
-@router.post("", responses=AUDITED | ISSUE_REFUSED)
+@router.post("", responses=AUDITED | TAKEN)
 async def issue_licence(
     body: LicenceBody,
     context: CurrentContext,
@@ -82,7 +68,7 @@ async def check_licence(
     return LicenceCheck(allowed=allowed)
 
 
-@router.post("/dangerous-demo/{subject_type}/{subject_id}", responses=REFUSED)
+@router.post("/dangerous-demo/{subject_type}/{subject_id}", responses=NOT_LICENSED)
 async def dangerous_demo(
     subject_type: str, subject_id: str, context: Member, firearms: Firearms
 ) -> DemoResult:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, SecretStr
 
 from engines.common.dependencies import CurrentAuth
 from engines.common.identity import AuthContext
+from engines.common.responses import FOR_TOKENS, refused
 from engines.common.system_key import check_system_key
 from engines.identity.addresses import canonical
 from engines.identity.models import TokenResponse
@@ -63,31 +64,31 @@ async def signup(body: SignupBody, identity: Identity) -> TokenResponse:
     return await identity.signup(body.email, body.password, body.display_name, body.tenant_name)
 
 
-@router.post("/login")
+@router.post("/login", responses=refused(401, "The credentials are wrong"))
 async def login(body: LoginBody, identity: Identity) -> TokenResponse:
     """Sign in. 401 on wrong credentials."""
     return await identity.login(body.email, body.password)
 
 
-@router.get("/me")
+@router.get("/me", responses=FOR_TOKENS)
 async def me(auth: CurrentAuth) -> AuthContext:
     """What the token says. Needs no tenant or env."""
     return auth
 
 
-@router.get("/bootstrap")
+@router.get("/bootstrap", responses=FOR_TOKENS)
 async def bootstrap(auth: CurrentAuth) -> AuthContext:
     """The same as /auth/me for internal tokens."""
     return auth
 
 
-@router.post("/refresh")
+@router.post("/refresh", responses=FOR_TOKENS)
 async def refresh(auth: CurrentAuth, identity: Identity) -> TokenResponse:
     """A new token with freshly read memberships. 401 when the user is gone."""
     return await identity.refresh(auth.user_id)
 
 
-@router.post("/bootstrap/tenants")
+@router.post("/bootstrap/tenants", responses=refused(403, "Not the system key"))
 async def bootstrap_tenants(
     identity: Identity,
     expected: Annotated[SecretStr | None, Depends(_system_key)],

@@ -1,18 +1,15 @@
 """Routes under /kill-switches."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
 from engines.common.dependencies import CurrentAuth, CurrentContext, OwnerOrAdmin, require_role
+from engines.common.responses import FOR_MEMBERS, LOCKED
 from engines.kill_switch.models import KillSwitch, KillSwitchBody
 from engines.kill_switch.service import KillSwitchService
 
-router = APIRouter(prefix="/kill-switches", tags=["kill switches"])
-
-LOCKED: dict[int | str, dict[str, Any]] = {
-    409: {"description": "strategy_lock_required or three_wise_verdict_required"}
-}
+router = APIRouter(prefix="/kill-switches", tags=["kill switches"], responses=FOR_MEMBERS)
 
 
 async def _service(request: Request) -> KillSwitchService:

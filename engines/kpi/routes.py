@@ -1,23 +1,17 @@
 """Routes under /kpi."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
 from engines.common.dependencies import CurrentAuth, CurrentContext, Member, require_role
 from engines.common.idempotency import GivenKey
 from engines.common.identity import check_body_scope
+from engines.common.responses import FOR_MEMBERS, LOCKED
 from engines.kpi.models import CorridorBody, DefinitionBody, KpiConfig, KpiCorridor, KpiDefinition
 from engines.kpi.service import KpiService
 
-router = APIRouter(prefix="/kpi", tags=["kpi"])
-
-Responses = dict[int | str, dict[str, Any]]
-DEFINITION_REFUSALS: Responses = {
-    400: {"description": "The body's tenant or env is not the request's"},
-    403: {"description": "The role is neither owner nor admin"},
-}
-CORRIDOR_REFUSALS: Responses = DEFINITION_REFUSALS | {409: {"description": "No strategy lock allows it"}}
+router = APIRouter(prefix="/kpi", tags=["kpi"], responses=FOR_MEMBERS)
 
 
 async def _service(request: Request) -> KpiService:
@@ -28,7 +22,7 @@ async def _service(request: Request) -> KpiService:
 Kpi = Annotated[KpiService, Depends(_service)]
 
 
-@router.post("/definitions", responses=DEFINITION_REFUSALS)
+@router.post("/definitions")
 async def upsert_definition(
     body: DefinitionBody, context: CurrentContext, auth: CurrentAuth, kpi: Kpi, key: GivenKey
 ) -> KpiDefinition:
@@ -47,7 +41,7 @@ async def list_definitions(context: Member, kpi: Kpi, surface: str | None = None
     return await kpi.list_definitions(context.scope, surface)
 
 
-@router.put("/corridors", responses=CORRIDOR_REFUSALS)
+@router.put("/corridors", responses=LOCKED)
 async def upsert_corridor(
     body: CorridorBody, context: CurrentContext, auth: CurrentAuth, kpi: Kpi, key: GivenKey
 ) -> KpiCorridor:

@@ -8,10 +8,11 @@ from pydantic import BaseModel
 from engines.common.dependencies import CurrentAuth, CurrentContext, Member, require_role
 from engines.common.errors import Forbidden
 from engines.common.identity import RequestContext, check_body_scope
+from engines.common.responses import FOR_MEMBERS
 from engines.privacy.models import TrainingPreference, TrainingPreferences
 from engines.privacy.service import PrivacyService
 
-router = APIRouter(prefix="/privacy/train-prefs", tags=["privacy"])
+router = APIRouter(prefix="/privacy/train-prefs", tags=["privacy"], responses=FOR_MEMBERS)
 
 WRITERS = ("owner", "admin", "member")
 

@@ -7,10 +7,11 @@ from pydantic import BaseModel
 
 from engines.common.dependencies import CurrentAuth, CurrentContext, Member, require_role
 from engines.common.identity import check_body_scope
+from engines.common.responses import FOR_MEMBERS, LOCKED
 from engines.seo.models import PageSeoBody, PageSeoConfig
 from engines.seo.service import SeoService
 
-router = APIRouter(prefix="/seo/pages", tags=["seo"])
+router = APIRouter(prefix="/seo/pages", tags=["seo"], responses=FOR_MEMBERS)
 
 
 async def _service(request: Request) -> SeoService:
@@ -25,7 +26,7 @@ class NoPage(BaseModel):
     """The empty object: there is no such page."""
 
 
-@router.put("")
+@router.put("", responses=LOCKED)
 async def upsert_page(
     body: PageSeoBody, context: CurrentContext, auth: CurrentAuth, seo: Seo
 ) -> PageSeoConfig:

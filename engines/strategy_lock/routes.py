@@ -1,30 +1,19 @@
 """Routes under /strategy-locks. Tenant and env are the request's; a body's are not looked at."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from engines.common.dependencies import CurrentAuth, CurrentContext, Member, OwnerOrAdmin, require_role
 from engines.common.idempotency import GivenKey
+from engines.common.responses import AUDITED, FOR_MEMBERS, refused
 from engines.logging.audit import AuditStatus
 from engines.strategy_lock.models import LockBody, LockPatch, LockStatus, StrategyLock
 from engines.strategy_lock.service import StrategyLockService
 
-router = APIRouter(prefix="/strategy-locks", tags=["strategy locks"])
+router = APIRouter(prefix="/strategy-locks", tags=["strategy locks"], responses=FOR_MEMBERS)
 
-Responses = dict[int | str, dict[str, Any]]
-NO_LOCK: Responses = {404: {"description": "strategy_lock_not_found"}}
-NO_USER: Responses = {400: {"description": "user_id required for strategy lock creation"}}
-AUDITED: Responses = {
-    200: {
-        "headers": {
-            "X-Audit-Status": {
-                "description": "Whether the sink has the audit event, or it waits in the outbox",
-                "schema": {"type": "string", "enum": ["stored", "pending"]},
-            }
-        }
-    }
-}
+NO_LOCK = refused(404, "strategy_lock_not_found")
 
 
 async def _service(request: Request) -> StrategyLockService:
@@ -35,7 +24,7 @@ async def _service(request: Request) -> StrategyLockService:
 Locks = Annotated[StrategyLockService, Depends(_service)]
 
 
-@router.post("", responses=AUDITED | NO_USER)
+@router.post("", responses=AUDITED)
 async def create_lock(
     body: LockBody, context: Member, locks: Locks, response: Response, key: GivenKey
 ) -> StrategyLock:

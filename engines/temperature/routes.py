@@ -1,12 +1,13 @@
 """Routes under /temperature."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
 from engines.common.dependencies import CurrentAuth, CurrentContext, Member, require_role
 from engines.common.errors import Forbidden
 from engines.common.identity import AuthContext, RequestContext, check_body_scope
+from engines.common.responses import FOR_MEMBERS, LOCKED
 from engines.temperature.models import (
     CeilingBody,
     CeilingConfig,
@@ -21,13 +22,7 @@ from engines.temperature.models import (
 )
 from engines.temperature.service import TemperatureService
 
-router = APIRouter(prefix="/temperature", tags=["temperature"])
-
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The body's tenant or env is not the request's"},
-    403: {"description": "The role is neither owner nor admin"},
-    409: {"description": "No strategy lock allows it"},
-}
+router = APIRouter(prefix="/temperature", tags=["temperature"], responses=FOR_MEMBERS)
 
 
 async def _service(request: Request) -> TemperatureService:
@@ -46,7 +41,7 @@ Temperature = Annotated[TemperatureService, Depends(_service)]
 TokenTenant = Annotated[RequestContext, Depends(of_token)]
 
 
-@router.put("/floors", responses=REFUSALS)
+@router.put("/floors", responses=LOCKED)
 async def upsert_floors(
     body: FloorBody, context: CurrentContext, auth: CurrentAuth, temperature: Temperature
 ) -> FloorConfig:
@@ -55,7 +50,7 @@ async def upsert_floors(
     return await temperature.upsert_floors(context, body)
 
 
-@router.put("/ceilings", responses=REFUSALS)
+@router.put("/ceilings", responses=LOCKED)
 async def upsert_ceilings(
     body: CeilingBody, context: CurrentContext, auth: CurrentAuth, temperature: Temperature
 ) -> CeilingConfig:
@@ -64,7 +59,7 @@ async def upsert_ceilings(
     return await temperature.upsert_ceilings(context, body)
 
 
-@router.put("/weights", responses=REFUSALS)
+@router.put("/weights", responses=LOCKED)
 async def upsert_weights(
     body: WeightsBody, context: CurrentContext, auth: CurrentAuth, temperature: Temperature
 ) -> TemperatureWeights:

@@ -264,7 +264,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
     f"{HOME}static/{{name}}": {"GET": static_file},
     "/docs": {"GET": api_description},
 }
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 for _path, _handlers in ROUTES.items():
     # Plain routes: no part of the OpenAPI document, and no JSON error handling around them.

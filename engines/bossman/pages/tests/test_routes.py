@@ -89,7 +89,7 @@ async def test_an_unusable_address_is_a_page_too(
     assert answer.headers["content-type"].startswith("text/html")
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST"])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST", "OPTIONS", "TRACE"])
 async def test_another_method_is_a_page_too(browser: httpx.AsyncClient, method: str) -> None:
     answer = await browser.request(method, HOME)
     assert (answer.status_code, answer.headers["content-type"][:9]) == (405, "text/html")
