@@ -28,11 +28,6 @@ OTHER_BODY = f"this {HEADER} was used with another body: take a new one"
 _FORM = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"|([!#-\[\]-~]{1,255})')
 _FORM_SAID = f"{HEADER} takes a string of 1 to 255 printable ASCII characters, in double quotes"
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The Idempotency-Key is malformed, or the body contradicts the request"},
-    422: {"description": "The body is not valid, or the Idempotency-Key was used with another one"},
-}
-
 
 class KeyRecord(BaseModel):
     """What was stored under a key. Its document's id is a hash of whose key it is."""
@@ -102,16 +97,20 @@ def _records(store: DocumentStore) -> Collection[KeyRecord]:
     return Collection(store, KEYS, KeyRecord)
 
 
-def key_of(given: str, *parts: str, body: Any) -> IdempotencyKey:
-    """The key ``given`` in the header, of the route and caller that ``parts`` name. Raises BadRequest.
+def key_of(request: Request, given: str | None, caller: str, body: Any) -> IdempotencyKey | None:
+    """The key ``given`` in the header of a caller's request, None without one. Raises BadRequest.
 
     ``body`` is what a repeated request must have in common with the first; never a password, as its hash
     is fast.
     """
+    request.state.stores_once = given is not None
+    if given is None:
+        return None
     match = _FORM.fullmatch(given.strip())
     if not match:
         raise BadRequest(_FORM_SAID)
-    return IdempotencyKey(_sha256([*parts, match[1] or match[2]]), _sha256(body))
+    whose = [request.method, request.url.path, caller, match[1] or match[2]]
+    return IdempotencyKey(_sha256(whose), _sha256(body))
 
 
 def _sha256(value: Any) -> str:
@@ -126,11 +125,7 @@ async def _of_request(
     auth: OptionalAuth,
     given: GivenText = None,
 ) -> IdempotencyKey | None:
-    request.state.stores_once = given is not None
-    if given is None:
-        return None
-    caller = auth.user_id if auth else ""
-    return key_of(given, request.method, request.url.path, caller, body=await _body(request))
+    return key_of(request, given, auth.user_id if auth else "", await _body(request))
 
 
 async def _body(request: Request) -> Any:

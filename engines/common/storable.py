@@ -32,7 +32,7 @@ EVENT_ENTRIES, EVENT_BYTES = 100, 4_096
 
 
 MAX_TENANT_BYTES = 300
-"""Longest tenant id of an event: names of objects have 1,024 bytes on both clouds, prefix and hour included."""
+"""Longest tenant id of an event: names of objects have 1,024 bytes on both clouds, prefix included."""
 
 
 class NotStorable(ValueError):

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import AfterValidator, BaseModel, SecretStr
 
 from engines.common.dependencies import CurrentAuth
+from engines.common.idempotency import GivenText, key_of
 from engines.common.identity import AuthContext
 from engines.common.responses import FOR_TOKENS, refused
 from engines.common.system_key import check_system_key
@@ -59,9 +60,16 @@ class BootstrapResponse(BaseModel):
 
 
 @router.post("/signup")
-async def signup(body: SignupBody, identity: Identity) -> TokenResponse:
-    """Create a user, with a tenant when ``tenant_name`` is given. 400 when the address is taken."""
-    return await identity.signup(body.email, body.password, body.display_name, body.tenant_name)
+async def signup(
+    body: SignupBody, identity: Identity, request: Request, given: GivenText = None
+) -> TokenResponse:
+    """Create a user, with a tenant when ``tenant_name`` is given. 400 when the address is taken.
+
+    Repeated with the same Idempotency-Key and password it signs in what the first request created.
+    """
+    asked = body.model_dump(exclude={"password"})
+    key = key_of(request, given, canonical(body.email), asked)
+    return await identity.signup(body.email, body.password, body.display_name, body.tenant_name, key)
 
 
 @router.post("/login", responses=refused(401, "The credentials are wrong"))

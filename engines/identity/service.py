@@ -7,6 +7,7 @@ from engines.common.collection import Collection
 from engines.common.documents import SYSTEM, DocumentStore, KeyTaken, Scope, Write
 from engines.common.errors import BadRequest, Unauthorized
 from engines.common.guessing import Attempt
+from engines.common.idempotency import IdempotencyKey
 from engines.common.rehearsal_mark import is_rehearsal
 from engines.common.storable import NotStorable, check_storable
 from engines.identity.addresses import canonical, email_keys, spellings
@@ -46,15 +47,22 @@ class IdentityService:
         self._progress = Collection(store, PROGRESS, Progress)
 
     async def signup(
-        self, email: str, password: str, display_name: str | None = None, tenant_name: str | None = None
+        self,
+        email: str,
+        password: str,
+        display_name: str | None = None,
+        tenant_name: str | None = None,
+        key: IdempotencyKey | None = None,
     ) -> TokenResponse:
         """Create a user and, with a tenant name, the tenant and its owner: all of it or nothing.
 
-        Raises BadRequest when the address belongs to a user, however it is spelled (see ``addresses``).
+        Under the same ``key`` and password once: then it signs in what was created before. Raises
+        Unprocessable for a key of another request, BadRequest when the address belongs to a user, however it
+        is spelled (see ``addresses``).
         """
         _check_text(email=email, display_name=display_name, tenant_name=tenant_name)
         if await self._find_by_email(email):
-            raise BadRequest("user already exists")
+            return await self._created_before(email, password, key)
         hashed = await hash_password(password, self._hashes)
         now = self._clock()
         user = User(
@@ -75,11 +83,29 @@ class IdentityService:
             writes.append(self.memberships.write(SYSTEM, owner.id, owner, create=True))
             began: Times = {"tenant_created": now, "owner_joined": now}
             writes.append(self._beginning(tenant, began, email=email, create=True))
+        if key:
+            created = [user.id, *([tenant.id] if tenant else [])]
+            writes.append(key.write(self._store, SYSTEM, created, now))
         try:
             await self._store.put_all(writes)
         except KeyTaken:
-            raise BadRequest("user already exists") from None
+            return await self._created_before(email, password, key)
         return self._response(user, [owner] if owner else [], tenant)
+
+    async def _created_before(self, email: str, password: str, key: IdempotencyKey | None) -> TokenResponse:
+        """What an earlier request created under the key. Raises BadRequest for any other user."""
+        ids = await key.stored(self._store, SYSTEM) if key else None
+        if not ids:
+            raise BadRequest("user already exists")
+        attempt = Attempt(canonical(email), "wrong_password")
+        user = await self.users.get(SYSTEM, ids[0])
+        right = user is not None and await verify_password(password, user.record.password_hash, self._hashes)
+        attempt.judged(right=right)
+        if not right or user is None:
+            raise BadRequest("user already exists")
+        tenant = await self.tenants.get(SYSTEM, ids[1]) if len(ids) > 1 else None
+        memberships = await self._active_memberships(user.record.id)
+        return self._response(user.record, memberships, tenant.record if tenant else None)
 
     async def login(self, email: str, password: str) -> TokenResponse:
         """Sign in. Raises Unauthorized alike for an unknown address and a wrong password.

@@ -6,6 +6,7 @@ from engines.budget.buckets import SLOTS, bucket, rollups_of
 from engines.budget.models import REPAIRS, USAGE_EVENTS, UsageEvent
 from engines.common.collection import Collection
 from engines.common.documents import Address, DocumentStore, Scope
+from engines.common.idempotency import KEYS
 from engines.firearms.models import FIREARMS_LICENCES
 from engines.kill_switch.models import KILL_SWITCHES
 from engines.kpi.models import KPI_CORRIDORS, KPI_DEFINITIONS
@@ -47,6 +48,7 @@ ALWAYS = (
     TRAINING_PREFERENCES,
     PROGRESS,
     REPAIRS,
+    KEYS,
     *COUNTED,
 )
 

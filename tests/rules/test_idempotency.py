@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from tests.support.callers import Caller
@@ -150,3 +151,46 @@ async def test_row_2_what_changed_since_is_not_put_back(owner: Caller) -> None:
     await owner.patch(f"/firearms/licences/{licence['id']}")
     again = await owner.post("/firearms/licences", owner.scoped(**LICENCE), headers=headers)
     assert (again["id"], again["status"]) == (licence["id"], "revoked")
+
+
+def newcomer(**changed: str) -> dict[str, str]:
+    name = uuid4().hex
+    return {"email": f"{name}@example.com", "password": "a password", "tenant_name": name} | changed
+
+
+async def test_row_2_a_sign_up_that_is_repeated_signs_in_what_it_created(http: httpx.AsyncClient) -> None:
+    body, headers = newcomer(), {"Idempotency-Key": '"sign-up"'}
+    answers = [await http.post("/auth/signup", json=body, headers=headers) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    created = [(one["user"], one["tenant"], one["memberships"]) for one in (each.json() for each in answers)]
+    assert created == [created[0]] * 3
+    assert created[0][1]["name"] == body["tenant_name"]
+
+
+async def test_row_2_sign_ups_at_once_under_one_key_create_one_user(http: httpx.AsyncClient) -> None:
+    body, headers = newcomer(), {"Idempotency-Key": '"sign-up"'}
+    sent = [http.post("/auth/signup", json=body, headers=headers) for _ in range(3)]
+    answers = await asyncio.gather(*sent)
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert len({answer.json()["user"]["id"] for answer in answers}) == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "header", "status"),
+    [
+        ({"password": "another"}, '"sign-up"', 400),
+        ({}, '"another key"', 400),
+        ({}, None, 400),
+        ({"tenant_name": "another"}, '"sign-up"', 422),
+    ],
+)
+async def test_row_2_no_other_sign_up_gets_at_an_account(
+    http: httpx.AsyncClient, changed: dict[str, str], header: str | None, status: int
+) -> None:
+    body = newcomer()
+    first = await http.post("/auth/signup", json=body, headers={"Idempotency-Key": '"sign-up"'})
+    assert first.status_code == 200
+    headers = {"Idempotency-Key": header} if header else {}
+    answer = await http.post("/auth/signup", json=body | changed, headers=headers)
+    assert answer.status_code == status
+    assert "access_token" not in answer.text
