@@ -117,7 +117,7 @@ answers_ahead() {
 
 # start_stack: returns when every service is ready; ends with a diagnosis when one is dead or time is over.
 start_stack() {
-  local pid states services ended="" announced=" " all_ready failed_service start_began=$SECONDS
+  local pid services ended="" announced=" " all_ready failed_service start_began=$SECONDS tries=1
   services=$(expected_services)
   states_before=$(container_states)
   run_in_background compose_exec --ansi never up -d --no-build >"$start_log" 2>&1
@@ -128,6 +128,11 @@ start_stack() {
     fi
     scan_services "$(container_states)" "$ended"
     if [ -n "$failed_service" ]; then end_background; diagnose "$failed_service"; fi
+    if [ "$ended" = failed ] && [ "$tries" -lt 3 ] && lost_a_port && choose_ports_again; then
+      tries=$((tries + 1)) ended=""
+      run_in_background compose_exec --ansi never up -d --no-build >"$start_log" 2>&1
+      pid=$background_pid
+    fi
     if [ "$ended" = failed ]; then diagnose_compose; fi
     if [ -n "$ended" ] && [ -n "$all_ready" ]; then return; fi
     if [ $((SECONDS - start_began)) -ge "$start_limit" ]; then end_background; diagnose_timeout "$announced"; fi
@@ -204,6 +209,17 @@ diagnose() {
   die "STACK-$1" "$1 did not start" "$(death_cure "$1" "$line")"
 }
 
+# Between the choice of a port and its use another program, or another checkout's ./scripts/up, may take it.
+lost_a_port() { grep -Eqi 'port is already allocated|address already in use|ports are not available|failed to bind' "$start_log"; }
+
+choose_ports_again() {
+  check_status=() check_code=() check_summary=() check_cure=()
+  check_ports "${port:-}"
+  if [ "$(count_status fail)" -gt 0 ]; then return 1; fi
+  note "a port was taken meanwhile: trying with$(printf ' %s' $chosen_ports)"
+  save_ports
+}
+
 # Compose itself gave up: a port, a volume, a name. Its own words come first.
 diagnose_compose() {
   local service
@@ -211,7 +227,7 @@ diagnose_compose() {
   if [ -n "$service" ] && [ -n "$(state_of "$service" "$(container_states)")" ]; then diagnose "$service"; fi
   problem "--- docker compose ---"
   tail -n 15 "$start_log" >&2
-  if grep -Eqi 'port is already allocated|address already in use|ports are not available|failed to bind' "$start_log"; then
+  if lost_a_port; then
     die PORTS "a port was taken while the stack started" "./scripts/up again: it chooses the next free one"
   fi
   die START "docker compose could not start the stack" "the lines above name the cause; then ./scripts/up"

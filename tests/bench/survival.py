@@ -12,10 +12,8 @@ from tests.support.far_ends import KINDS, far_end
 from tests.support.interruptions import killed, stopped_in_good_order
 from tests.support.survival import outage
 
-OUTAGE_SECONDS = 4.0
 
-
-async def measure(stops: int, restarts: int, kills: int) -> None:
+async def measure(stops: int, restarts: int, kills: int, seconds: float) -> None:
     """Print a line for each kind of interruption."""
     loss = await stopped_in_good_order(stops, restarts)
     print(
@@ -25,14 +23,14 @@ async def measure(stops: int, restarts: int, kills: int) -> None:
     loss = await killed(kills)
     print(f"firestore, killed {kills} times at 50 events/s, Bossman alive: {loss.figures()}", flush=True)
     for kind in KINDS[1:]:
-        await _sink_killed(kind, kills)
+        await _sink_killed(kind, kills, seconds)
 
 
-async def _sink_killed(kind: str, kills: int) -> None:
+async def _sink_killed(kind: str, kills: int, seconds: float) -> None:
     accepted = lost = 0
     with firestore() as state, far_end(kind, state) as sink, bossman(sink.variables) as process:
         for _ in range(kills):
-            outcome = await outage(sink, [process], OUTAGE_SECONDS)
+            outcome = await outage(sink, [process], seconds)
             accepted += len(outcome.tally.accepted)
             lost += len(outcome.lost)
     print(f"{kind}, killed {kills} times at 100 events/s: lost {lost} of {accepted} events", flush=True)
@@ -43,8 +41,9 @@ def main() -> None:
     parser.add_argument("--stops", type=int, default=10)
     parser.add_argument("--restarts", type=int, default=5)
     parser.add_argument("--kills", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0)
     chosen = parser.parse_args()
-    asyncio.run(measure(chosen.stops, chosen.restarts, chosen.kills))
+    asyncio.run(measure(chosen.stops, chosen.restarts, chosen.kills, chosen.seconds))
 
 
 if __name__ == "__main__":
