@@ -18,6 +18,7 @@ from engines.bossman.models import (
     BudgetSection,
     FirearmsSection,
     KpiSection,
+    ListInfo,
     StrategyLocksSection,
     TemperatureConfig,
     TemperatureSection,
@@ -123,7 +124,14 @@ async def budget(
     totals = usage.totals(window_days, surface)
     by_provider, by_model, by_tool_type = (totals.summary(name) for name in BUDGET_GROUPS)
     section = BudgetSection(by_provider=by_provider, by_model=by_model, by_tool_type=by_tool_type)
-    return Read((section, cogs(usage.totals(COGS_WINDOW_DAYS))), last)
+    coverage = await reads.budget.coverage(scope, max(windows))
+    # What something else stored is in no sum until it is repaired: the sums are cut.
+    held = ListInfo(shown=coverage.summed, total=coverage.stored, cut=True)
+    return Read(
+        (section, cogs(usage.totals(COGS_WINDOW_DAYS))),
+        last,
+        {"budget.usage": held} if coverage.unsummed else {},
+    )
 
 
 async def kpi(reads: DashboardReads, scope: Scope, surface: str) -> Read[KpiSection]:

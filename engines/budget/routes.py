@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from pydantic import Discriminator, Field, Tag
 
 from engines.budget.models import MAX_ITEMS, UsageEventBody, UsageItems
@@ -17,6 +17,7 @@ router = APIRouter(prefix="/budget/usage", tags=["budget"], responses=FOR_MEMBER
 
 BLOCKED = refused(403, "kill_switch_blocked, or no membership; nothing is stored")
 TAKEN = refused(409, "An id is in use or occurs twice in the request; nothing is stored")
+UNSUMMED = "X-Usage-Unsummed"
 
 
 async def _service(request: Request) -> BudgetService:
@@ -79,9 +80,17 @@ async def list_usage(
 async def summarise_usage(
     context: Member,
     budget: Budget,
+    response: Response,
     surface: str | None = None,
     window_days: Window = 7,
     group_by: str = "provider",
 ) -> BudgetSummary:
-    """Exact sums of the window. An unknown `group_by` gives one group `unknown`, an empty one no groups."""
-    return await budget.summaries.summary(context.scope, surface, window_days, group_by)
+    """Exact sums of the window. An unknown `group_by` gives one group `unknown`, an empty one no groups.
+
+    The header `X-Usage-Unsummed` counts events of the window that something else stored and that are in no
+    sum; it is absent when there are none.
+    """
+    summary, coverage = await budget.summaries.summary(context.scope, surface, window_days, group_by)
+    if coverage.unsummed:
+        response.headers[UNSUMMED] = str(coverage.unsummed)
+    return summary

@@ -34,7 +34,9 @@ class BudgetService:
         milestones: Milestones | None = None,
     ) -> None:
         self.events = Collection(store, USAGE_EVENTS, UsageEvent)
-        self.summaries = BudgetSummaries(lambda address: Collection(store, address, Rollup), clock)
+        self.summaries = BudgetSummaries(
+            lambda address: Collection(store, address, Rollup), self.events, clock
+        )
         self._store = store
         self._providers = providers
         self._clock = clock

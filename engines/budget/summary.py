@@ -10,8 +10,8 @@ from itertools import chain
 
 from pydantic import BaseModel
 
-from engines.budget.buckets import Part, cover
-from engines.budget.models import DAYS, Dims, Rollup, dims_of
+from engines.budget.buckets import Part, cover, inclusive
+from engines.budget.models import DAYS, Dims, Rollup, UsageEvent, dims_of
 from engines.budget.money import from_smallest
 from engines.budget.rollups import Tally, tally_of
 from engines.common.clock import Clock, utc_now
@@ -20,6 +20,10 @@ from engines.common.documents import Address, Scalar, Scope
 from engines.common.errors import Unprocessable
 
 UNKNOWN = "unknown"
+
+CHECKED_FOR = timedelta(minutes=1)
+"""How long a comparison of sums and events serves a dashboard: it costs more, the more events there are."""
+
 UNGROUPABLE = ("id", "metadata", "tokens_input", "tokens_output", "cost", "created_at")
 """Fields of an event that make no groups: as many as events, or not a name at all."""
 
@@ -56,6 +60,11 @@ class Totals:
     window_days: int
     by_dims: Mapping[Dims, Tally]
 
+    @property
+    def events(self) -> int:
+        """How many events they hold."""
+        return sum(tally.count for tally in self.by_dims.values())
+
     def groups(self, group_by: str) -> dict[str, Group]:
         """Exact sums per group, by name; no groups for an empty field.
 
@@ -88,6 +97,19 @@ class Totals:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """How many events the sums of a window hold, and how many there are: more where something else wrote."""
+
+    summed: int
+    stored: int
+
+    @property
+    def unsummed(self) -> int:
+        """How many events are in no sum."""
+        return self.stored - self.summed
+
+
+@dataclass(frozen=True)
 class Usage:
     """Roll-ups for windows that end at ``now``, of one surface or of all: read once, summed in any way."""
 
@@ -114,9 +136,16 @@ class Usage:
 class BudgetSummaries:
     """Reads sums of usage; cannot write. Every call may raise StoreError."""
 
-    def __init__(self, rollups: Callable[[Address], Reads[Rollup]], clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        rollups: Callable[[Address], Reads[Rollup]],
+        events: Reads[UsageEvent],
+        clock: Clock = utc_now,
+    ) -> None:
         self._rollups = rollups
+        self._events = events
         self._clock = clock
+        self._checked: dict[tuple[Scope, int], tuple[datetime, Coverage]] = {}
 
     @property
     def source(self) -> str:
@@ -132,9 +161,11 @@ class BudgetSummaries:
         days = self._rollups(DAYS)
         return await last_stored(days, scope, {"surface": surface}) or await last_stored(days, scope)
 
-    async def usage(self, scope: Scope, surface: str | None, windows_days: Sequence[int]) -> Usage:
-        """What sums of the windows need, each collection read once."""
-        now = self._clock()
+    async def usage(
+        self, scope: Scope, surface: str | None, windows_days: Sequence[int], now: datetime | None = None
+    ) -> Usage:
+        """What sums of the windows need, each collection read once; they end ``now``."""
+        now = now or self._clock()
         parts: dict[Address, Part] = {}
         for part in chain(*(cover(now - timedelta(days=days), now) for days in windows_days)):
             widest = parts.setdefault(part.address, part)
@@ -145,10 +176,34 @@ class BudgetSummaries:
 
     async def summary(
         self, scope: Scope, surface: str | None, window_days: int, group_by: str
-    ) -> BudgetSummary:
-        """The window's usage, grouped. Raises Unprocessable for a field that makes no groups."""
+    ) -> tuple[BudgetSummary, Coverage]:
+        """The window's usage, grouped, and whether it is all. Raises Unprocessable for a bad ``group_by``."""
         check_group_by(group_by)
-        return (await self.usage(scope, surface, [window_days])).totals(window_days).summary(group_by)
+        totals, coverage = await self._compare(scope, surface, window_days)
+        return totals.summary(group_by), coverage
+
+    async def coverage(self, scope: Scope, window_days: int) -> Coverage:
+        """Whether the sums of all surfaces hold all events of the window; looked at once in CHECKED_FOR."""
+        now = self._clock()
+        self._checked = {key: one for key, one in self._checked.items() if abs(now - one[0]) < CHECKED_FOR}
+        if (scope, window_days) not in self._checked:
+            _, coverage = await self._compare(scope, None, window_days)
+            self._checked[scope, window_days] = now, coverage
+        return self._checked[scope, window_days][1]
+
+    async def _compare(self, scope: Scope, surface: str | None, window_days: int) -> tuple[Totals, Coverage]:
+        now = self._clock()
+        where: dict[str, Scalar] = {} if surface is None else {"surface": surface}
+        span = inclusive(now - timedelta(days=window_days), now)
+        counted, usage = await asyncio.gather(
+            self._events.count(scope, where, order_by="created_at", span=span),
+            self.usage(scope, surface, [window_days], now=now),
+        )
+        totals = usage.totals(window_days)
+        if counted > totals.events:
+            # Usage that is recorded in between must not look like missing: sums that are read later hold it.
+            totals = (await self.usage(scope, surface, [window_days], now=now)).totals(window_days)
+        return totals, Coverage(totals.events, max(counted, totals.events))
 
     async def _read(self, scope: Scope, surface: str | None, part: Part) -> list[Stored[Rollup]]:
         """Roll-ups with slots in the part; those of an hour or a minute come whole."""

@@ -62,14 +62,14 @@ class UsageRepairContract:
             foreign(5, surface=None, created_at=AT - timedelta(minutes=3)),
         ]
         await plant(store, scope, *others)
-        summary = await budget.summaries.summary(scope, None, 7, "provider")
-        assert (summary.total_events, summary.total_cost) == (1, 0.1)
+        summary, coverage = await budget.summaries.summary(scope, None, 7, "provider")
+        assert (summary.total_events, summary.total_cost, coverage.unsummed) == (1, 0.1, 5)
         first, second = [await rebuild(store, scope) for _ in range(2)]
         assert (first.events, first.unreadable, second.corrected) == (6, 0, 0)
         assert first.corrected > 0
         await check_sums(store, scope)
-        summary = await budget.summaries.summary(scope, None, 7, "provider")
-        assert (summary.total_events, summary.total_cost) == (6, 1.5)
+        summary, coverage = await budget.summaries.summary(scope, None, 7, "provider")
+        assert (summary.total_events, summary.total_cost, coverage.unsummed) == (6, 1.5, 0)
         assert {name: group.count for name, group in summary.grouped.items()} == {"p": 5, "q": 1}
 
     async def test_sums_that_are_wrong_are_rebuilt(
@@ -104,7 +104,7 @@ class UsageRepairContract:
             for document in await store.scan(address, scope):
                 rollup = Rollup.model_validate(document.fields)
                 await store.delete(address, scope, rollup_key(rollup.start, dims_of(rollup)))
-        assert (await budget.summaries.summary(scope, None, 7, "provider")).total_events == 0
+        assert (await budget.summaries.summary(scope, None, 7, "provider"))[0].total_events == 0
         await rebuild(store, scope)
         await check_sums(store, scope)
 
@@ -161,7 +161,7 @@ class UsageRepairContract:
         for _ in range(2):
             found = await rebuild(store, scope)
             assert (found.events, found.unreadable) == (1, 6)
-        assert (await budget.summaries.summary(scope, None, 7, "provider")).total_events == 1
+        assert (await budget.summaries.summary(scope, None, 7, "provider"))[0].total_events == 1
 
     async def test_the_first_and_the_last_moment_are_reached(
         self, store: DocumentStore, scope: Scope

@@ -63,7 +63,7 @@ def test_every_store_and_sink_the_dashboard_holds_is_typed_as_a_reader() -> None
 
 
 def test_budget_summaries_offer_no_writer() -> None:
-    assert offered(BudgetSummaries) == {"source", "changes", "last_stored", "usage", "summary"}
+    assert offered(BudgetSummaries) == {"source", "changes", "last_stored", "usage", "summary", "coverage"}
     held = get_type_hints(BudgetSummaries.__init__)["rollups"]
     assert get_origin(get_args(held)[-1]) is Reads
 

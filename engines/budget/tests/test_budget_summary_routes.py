@@ -1,5 +1,6 @@
 """GET /budget/usage/summary, the cost of goods, and the newest record."""
 
+import asyncio
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,9 +10,11 @@ import pytest
 
 from engines.budget.cogs import WINDOW_DAYS, Cogs, cogs, event_cost
 from engines.budget.models import UsageEvent
+from engines.budget.repair import rebuild
 from engines.common.documents import Scope
-from tests.support.app import Login, MemoryKit
+from tests.support.app import Login, MemoryKit, dashboard
 from tests.support.records import login_as
+from tests.support.usage import foreign, plant
 
 SUMMARY = "/budget/usage/summary"
 SCOPE = Scope("t_acme", "dev")
@@ -198,3 +201,64 @@ async def test_row_19_usage_was_last_stored_when_it_was_whatever_its_date(
         await record(kit, viewer, {"surface": f"of {date[:4]}", "created_at": date})
     surfaces = ("of 2026", "of 2020", "of 2999", "none")
     assert [await last_stored(surface) for surface in surfaces] == [*stored, stored[-1]]
+
+
+UNSUMMED = "X-Usage-Unsummed"
+
+
+async def test_a_summary_says_how_many_of_its_events_are_in_no_sum(kit: MemoryKit, viewer: Login) -> None:
+    moment = kit.clock.now
+    await record(kit, viewer, {"surface": "s"}, {})
+    assert UNSUMMED not in (await ask(kit, viewer)).headers
+    others = [
+        foreign(1, created_at=moment - timedelta(hours=1)),
+        foreign(2, created_at=moment - timedelta(days=3), surface=None),
+        foreign(3, created_at=moment - timedelta(days=20)),
+        foreign(4, created_at=moment + timedelta(seconds=1)),
+    ]
+    await plant(kit.store, SCOPE, *others)
+    asked: list[tuple[dict[str, Any], str]] = [
+        ({}, "2"),
+        ({"surface": "s"}, "1"),
+        ({"window_days": 1}, "1"),
+        ({"window_days": 30}, "3"),
+    ]
+    for query, unsummed in asked:
+        assert (await ask(kit, viewer, **query)).headers[UNSUMMED] == unsummed
+    assert UNSUMMED not in (await ask(kit, viewer, surface="none")).headers
+    await rebuild(kit.store, SCOPE)
+    answer = await ask(kit, viewer)
+    assert (UNSUMMED in answer.headers, answer.json()["total_events"]) == (False, 4)
+
+
+async def test_usage_that_is_recorded_meanwhile_does_not_count_as_unsummed(
+    kit: MemoryKit, viewer: Login
+) -> None:
+    count = kit.store.count
+
+    async def after_the_sums(*asked: Any, **how: Any) -> Any:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        await record(kit, viewer, {})
+        return await count(*asked, **how)
+
+    await record(kit, viewer, {})
+    kit.store.count = after_the_sums
+    answer = await ask(kit, viewer)
+    assert (UNSUMMED in answer.headers, answer.json()["total_events"]) == (False, 2)
+
+
+async def test_the_dashboard_says_within_a_minute_that_sums_lack_events(kit: MemoryKit, acme: Login) -> None:
+    scope = Scope(acme.tenant_id, "dev")
+    await record(kit, acme, {"surface": "squared"})
+    assert "budget.usage" not in (await dashboard(kit.client, acme))["lists"]
+    await plant(kit.store, scope, foreign(1, surface="squared", created_at=kit.clock.now))
+    kit.clock.advance(seconds=61)
+    shown = await dashboard(kit.client, acme)
+    assert shown["lists"]["budget.usage"] == {"shown": 1, "total": 2, "cut": True}
+    assert shown["budget"]["by_provider"]["total_events"] == 1
+    await rebuild(kit.store, scope)
+    kit.clock.advance(seconds=61)
+    shown = await dashboard(kit.client, acme)
+    assert "budget.usage" not in shown["lists"]
+    assert shown["budget"]["by_provider"]["total_events"] == 2

@@ -52,6 +52,16 @@ class CountingStore(MemoryDocumentStore):
         self.documents += len(found)
         return found
 
+    async def count(
+        self,
+        address: Address,
+        scope: Scope,
+        where: Mapping[str, Scalar] | None = None,
+        order_by: str | None = None,
+        span: Span | None = None,
+    ) -> int:
+        return len(await super().scan(address, scope, where, order_by, span=span))
+
 
 @dataclass
 class Book:
@@ -72,7 +82,9 @@ class Book:
         self.events += await self.budget.record(CONTEXT, bodies)
 
     async def summary(self, days: int, group_by: str = "provider", surface: str | None = None) -> Any:
-        return await self.budget.summaries.summary(CONTEXT.scope, surface, days, group_by)
+        summary, coverage = await self.budget.summaries.summary(CONTEXT.scope, surface, days, group_by)
+        assert coverage.unsummed == 0
+        return summary
 
 
 def naive(

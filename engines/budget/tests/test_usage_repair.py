@@ -90,7 +90,8 @@ async def test_usage_recorded_before_any_call_counts_once(scope: Scope, moment: 
         async def come_in(call: int, at: int = at, store: InterruptedStore = store) -> None:
             await check_none_too_large(store, scope)
             if call == at:
-                await record(BudgetService(store, AnyProvider()), scope, created_at=moment)
+                budget = BudgetService(store, AnyProvider())
+                await record(budget, scope, created_at=moment, model_or_plan_id="m")
 
         store.before = come_in
         await rebuild(store, scope, at_once)
