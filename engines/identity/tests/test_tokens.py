@@ -141,6 +141,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "expired": (signed(CLAIMS | {"exp": PAST}), "expired"),
     "exp_text": (signed(CLAIMS | {"exp": "soon"}), MALFORMED),
     "not_yet_valid": (signed(CLAIMS | {"nbf": FUTURE}), "the token is not yet valid (nbf)"),
+    "iat_to_come": (signed(CLAIMS | {"iat": FUTURE}), "the token is not yet valid (iat)"),
     "no_sub": (signed({"email": "p@example.com"}), 'token is missing the "sub" claim'),
     "sub_null": (signed(CLAIMS | {"sub": None}), 'token is missing the "sub" claim'),
     "tenant_ids_text": (signed(CLAIMS | {"tenant_ids": "t_a"}), BAD_CLAIMS),
