@@ -20,7 +20,7 @@ from engines.verification.asked import Asked
 from engines.verification.ids import SeenIds
 from engines.verification.manifest import Format, LeftOut, Manifest, PartEntry
 from engines.verification.parts import LARGEST, encoded, line_of
-from engines.verification.redaction import MASK, redacted
+from engines.verification.redaction import MASK, NUMBERS, redacted
 from engines.verification.report import of_sink
 from engines.verification.rules import RULES, Judged
 from engines.verification.run import Verification
@@ -150,6 +150,7 @@ class Export:
         configuration = {
             "mask": MASK,
             "patterns": {flag: pattern.pattern for flag, pattern in PATTERNS.items()},
+            "in_plain_text": ["addresses of any alphabet", *(pattern.pattern for pattern in NUMBERS)],
             "synthetic": "exported" if self._synthetic else "left out",
             "part_bytes": LARGEST,
         }

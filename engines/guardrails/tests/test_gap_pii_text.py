@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from engines.guardrails.pii_text import PiiFlag, detect
+from engines.guardrails.pii_text import PATTERNS, PiiFlag, detect
 
 SEED = 20_260_115
 SAMPLES = 4_000
@@ -87,6 +87,39 @@ def test_gap_b10_labels_overlap(text: str, flags: list[PiiFlag]) -> None:
 )
 def test_gap_b11_personal_data_that_no_pattern_finds(text: str) -> None:
     assert detect(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ü@example.com",
+        "почта@example.com",
+        "mu\u0308@example.com",
+        "jo%40example.com",
+        "jo&#64;example.com",
+        "jo\\u0040example.com",
+        "jo\uff20example.com",
+        "jo\u200b@\u200bexample.com",
+        "jo@exam\u00adple.com",
+        "jo (at) example.com",
+        "jo @ example.com",
+        '"jo"@example.com',
+        "+49\u201130\u20111234\u20115678",
+        "4111_1111_1111_1111",
+        "030/1234567",
+        "邮编12345号",
+    ],
+    ids=ascii,
+)
+def test_gap_b11_row_13_spellings_that_no_pattern_finds(text: str) -> None:
+    assert detect(text) == []
+
+
+def test_gap_b11_row_13_a_match_begins_after_a_letter_that_is_not_ascii() -> None:
+    assert detect("müller@example.com") == ["email"]
+    found = PATTERNS["email"].search("müller@example.comé")
+    assert found is not None
+    assert found[0] == "r@example.com"
 
 
 def test_gap_b11_an_iban_is_found_by_its_digits_alone() -> None:

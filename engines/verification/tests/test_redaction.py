@@ -23,7 +23,7 @@ NASTY = st.text(alphabet="0123456789 -.()+@abZ_%\n", max_size=80)
         ("+49 30 12345 678", MASK),
         ("card 4111111111111111 thanks", f"card {MASK} thanks"),
         ("12345 jo@example.com", f"{MASK} {MASK}"),
-        ("a@b.cd12345", f"{MASK}{MASK}"),
+        ("a@b.cd12345", MASK),
         ("in 2026", "in 2026"),
     ],
     ids=["clean", "empty", "email", "two", "b9_digits", "b9_text", "neighbours", "uncovered", "short_number"],
