@@ -148,6 +148,7 @@ check_secrets_mode() {
   fi
   if [ -e "$login_file" ] && [ "$(mode_of "$login_file")" != "-rw-------" ]; then loose="$loose .kit/demo-login.json"; fi
   if [ -e "$env_file" ] && [ "$(mode_of "$env_file")" != "-rw-------" ]; then loose="$loose .env"; fi
+  if [ -e "$own_secrets" ] && [ "$(mode_of "$own_secrets")" != "-rw-------" ]; then loose="$loose .kit/bossman.env"; fi
   if [ -e "$kit_dir" ] && [ "$(mode_of "$kit_dir")" != "drwx------" ]; then loose="$loose .kit"; fi
   if [ -n "$loose" ]; then
     report warn SECRETS-MODE "others on this machine may read:$loose" "chmod -R go-rwx$loose"

@@ -63,10 +63,11 @@ heal() {
   fault_id=""
 }
 
-# until_healthy SERVICE: Docker looks every 5 s, and its last look may be one at the fault.
+# until_healthy SERVICE: Docker looks every 5 s, and its last look may be one at the fault. An image of one's own may have no check.
 until_healthy() {
   local tries=0
-  while [ "$(state_field "$(state_of "$1" "$(container_states)")" 6)" != healthy ] && [ "$tries" -lt 120 ]; do
+  while [ "$tries" -lt 120 ]; do
+    case $(state_field "$(state_of "$1" "$(container_states)")" 6) in healthy | none) return ;; esac
     tries=$((tries + 1))
     sleep 0.25
   done
@@ -101,7 +102,7 @@ follow() {
 # poison: events that no sink can store, beside one that must arrive. Nothing is broken, so nothing is healed.
 poison() {
   local status=0
-  rehearsal poison <"$login_file" || status=$?
+  rehearsal poison --url "$(inside_url)" <"$login_file" || status=$?
   exit_with "$status"
 }
 
@@ -124,7 +125,7 @@ inject() {
   mkfifo "$fault_dir/to" "$fault_dir/from"
   # Opened for reading too, so that neither side waits for the other to open it.
   exec 3<>"$fault_dir/to"
-  rehearsal watch <"$fault_dir/to" >"$fault_dir/from" &
+  rehearsal watch --url "$(inside_url)" <"$fault_dir/to" >"$fault_dir/from" &
   watch_pid=$!
   background_pids="$background_pids $watch_pid"
   cat "$login_file" >&3

@@ -30,6 +30,8 @@ engine_minimum=20.10
 . "$root/scripts/lib/live_checks.sh"
 # shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=store_checks.sh
 . "$root/scripts/lib/store_checks.sh"
+# shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=own_bossman.sh
+. "$root/scripts/lib/own_bossman.sh"
 # shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=start.sh
 . "$root/scripts/lib/start.sh"
 # shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=volumes.sh

@@ -21,6 +21,18 @@ compose_exec() {
 
 expected_services() { compose config --services 2>/dev/null | LC_ALL=C sort || true; }
 
+# in_kit ARGUMENT...: Python of the kit's image inside the stack: Bossman's container, or one beside an image of one's own.
+in_kit() {
+  if [ -n "$own_bossman" ]; then
+    compose --progress quiet run --rm --no-deps -T tools python "$@"
+  else
+    compose exec -T bossman python "$@"
+  fi
+}
+
+# The same container's way to Bossman.
+inside_url() { if [ -n "$own_bossman" ]; then printf 'http://bossman:8000'; else printf 'http://127.0.0.1:8000'; fi; }
+
 is_job() { case $job_services in *" $1 "*) true ;; *) false ;; esac; }
 
 project_containers() { docker ps -aq --filter "label=com.docker.compose.project=$project" 2>/dev/null || true; }
@@ -96,6 +108,7 @@ scan_services() {
     line=$(state_of "$service" "$states")
     state=$(readiness "$service" "$line")
     if [ "$service" = bossman ] && [ "$state" = waiting ] && answers_ahead "$line"; then state=ready; fi
+    if [ "$service" = bossman ] && [ -n "$own_bossman" ] && [ "$state" = ready ] && ! own_answers; then state=waiting; fi
     if [ -z "$ended" ] && { [ -z "$line" ] || was_there_before "$line"; }; then state=waiting; fi
     # Unhealthy since before this start, as Bossman is while its store is stopped: it gets the time to recover.
     if [ "$state" = unhealthy ] && was_there_before "$line"; then state=waiting; fi
@@ -118,6 +131,7 @@ answers_ahead() {
 # start_stack: returns when every service is ready; ends with a diagnosis when one is dead or time is over.
 start_stack() {
   local pid services ended="" announced=" " all_ready failed_service start_began=$SECONDS tries=1
+  give_secrets
   services=$(expected_services)
   states_before=$(container_states)
   run_in_background compose_exec --ansi never up -d --no-build >"$start_log" 2>&1
@@ -241,29 +255,41 @@ diagnose_timeout() {
       *) print_evidence "$service" "$(state_of "$service" "$(container_states)")" ;;
     esac
   done
+  case $1 in
+    *" bossman "*) ;;
+    *) if [ -n "$own_bossman" ]; then
+      die BOSSMAN-READY "your image $own_bossman answers on none of $own_routes within $start_limit s, or with a failure: $(own_route)" \
+        "it has to serve on port 8000, on all interfaces; ./scripts/up --bossman kit goes back"
+    fi ;;
+  esac
   die START "not healthy within $start_limit s" \
     "a slow or busy machine may need longer: ./scripts/up continues; else ./scripts/doctor"
 }
 
 # --- talking to Bossman from the host, without curl ------------------------------------------------------------------
 
-# http METHOD PORT PATH [BODY_FILE]: the whole answer; nothing when there is none within 8 s.
+# http METHOD PORT PATH [BODY_FILE [HEADERS_FILE]]: the whole answer; nothing when there is none within 8 s.
 http() {
   # shellcheck disable=SC2016  # the inner bash expands them
   bounded 8 bash -c '
     exec 3<>"/dev/tcp/127.0.0.1/$2" || exit 1
     length=0
     if [ -n "$4" ]; then length=$(($(wc -c <"$4"))); fi
-    printf "%s %s HTTP/1.0\r\nHost: 127.0.0.1:%s\r\nContent-Type: application/json\r\nContent-Length: %s\r\n\r\n" "$1" "$3" "$2" "$length" >&3
+    printf "%s %s HTTP/1.0\r\nHost: 127.0.0.1:%s\r\nContent-Type: application/json\r\nContent-Length: %s\r\n" "$1" "$3" "$2" "$length" >&3
+    if [ -n "$5" ]; then cat "$5" >&3; fi
+    printf "\r\n" >&3
     if [ -n "$4" ]; then cat "$4" >&3; fi
     cat <&3
-  ' http "$1" "$2" "$3" "${4:-}" 2>/dev/null || true
+  ' http "$1" "$2" "$3" "${4:-}" "${5:-}" 2>/dev/null || true
 }
 
 http_status() { printf '%s' "$1" | sed -n '1s/^HTTP\/[0-9.]* \([0-9]*\).*/\1/p' | sed -n 1p; }
 # http_json ANSWER: the whole body in one line.
 http_json() { printf '%s\n' "$1" | tr -d '\r' | sed '1,/^$/d' | tr '\n' ' '; }
 http_body() { printf '%s\n' "$1" | tr -d '\r' | sed '1,/^$/d' | first_line; }
+
+# bossman_status PATH: as this host sees it; nothing without an answer.
+bossman_status() { http_status "$(http GET "$(host_port bossman)" "$1")"; }
 
 # --- demo tenant -----------------------------------------------------------------------------------------------------
 
@@ -273,8 +299,12 @@ stale_cure="restore .kit/demo-login.json from where it was saved, or wipe the da
 # ensure_demo_tenant: sets tenant_id.
 ensure_demo_tenant() {
   local output status=0 errors="$kit_dir/demo.log"
-  output=$(compose exec -T bossman python -m engines.rehearsal.demo <"$login_file" 2>"$errors") || status=$?
+  output=$(in_kit -m engines.rehearsal.demo "$(inside_url)" <"$login_file" 2>"$errors") || status=$?
   tenant_id=$(printf '%s\n' "$output" | sed -n 's/^tenant_id=//p' | tr -d '\r' | sed -n 1p)
+  if [ "$status" != 0 ] && [ -n "$own_bossman" ]; then
+    tenant_id="none: your image did not make it ($(first_line <"$errors"))"
+    return
+  fi
   case $status in
     0) ;;
     3) die STALE-VOLUME "$stale_cause (sign-in as $demo_email was refused)" "$stale_cure" ;;

@@ -37,11 +37,15 @@ print_summary() {
   local url service
   url="http://127.0.0.1:$(host_port bossman)"
   heading "Ready in $SECONDS s"
-  row "Bossman" "$url"
-  row "page" "$url/bossman/ (sign in with the demo login)"
-  row "all tenants" "$url/bossman/onboarding"
-  row "API docs" "$url/docs"
-  row "health" "$url/healthz"
+  if [ -n "$own_bossman" ]; then
+    row "Bossman" "$url, your own image $own_bossman, answers at $(own_route)"
+  else
+    row "Bossman" "$url"
+    row "page" "$url/bossman/ (sign in with the demo login)"
+    row "all tenants" "$url/bossman/onboarding"
+    row "API docs" "$url/docs"
+    row "health" "$url/healthz"
+  fi
   for service in $(expected_services); do
     if [ "$service" != bossman ] && ! is_job "$service"; then row "$service" "http://127.0.0.1:$(host_port "$service")"; fi
   done
@@ -50,6 +54,17 @@ print_summary() {
   row "demo login" "$demo_email, password in .kit/demo-login.json"
   row "demo tenant" "$tenant_id"
   print_restored "$(state_restored "")"
+  print_unproven
+}
+
+# What an image of one's own leaves open: no failure, and no proof either.
+print_unproven() {
+  local lines line
+  if [ -z "$own_bossman" ]; then return; fi
+  lines=$(unproven)
+  if [ -z "$lines" ]; then return; fi
+  heading "Unproven, since Bossman is an image of your own (docs/CARRY_OVER.md)"
+  while IFS= read -r line; do say "$line"; done <<<"$lines"
 }
 
 # The last lines, so that nobody misses them.

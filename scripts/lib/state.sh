@@ -77,9 +77,10 @@ sink_lines() {
   esac
 }
 
-# load_state: project, profiles, mode and sink of this checkout, changing nothing.
+# load_state: project, profiles, mode, sink and Bossman of this checkout, changing nothing.
 load_state() {
   sink=$(remembered_sink)
+  own_bossman=$(remembered_bossman)
   switching=""
   project=$(env_value COMPOSE_PROJECT_NAME)
   profiles=$(env_value COMPOSE_PROFILES)
@@ -104,6 +105,7 @@ load_state() {
 compose_files() {
   local files=compose.yaml
   if [ "$mode" = closed ]; then files="$files:compose/closed.yaml"; fi
+  if [ -f "$own_file" ]; then files="$files:compose/own-bossman.yaml:.kit/bossman.yaml"; fi
   if [ -f "$ports_file" ]; then files="$files:.kit/ports.yaml"; fi
   printf '%s' "$files"
 }

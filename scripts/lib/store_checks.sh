@@ -21,11 +21,14 @@ said_by_health() {
     sed -nE "s/.*\"$1\":\[\{[^]]*\"output\":\"([^\"]*)\".*/\1/p"
 }
 
-# state_restored [STATUS]: what the state store lost at a start, until it is acknowledged. Without Bossman the stand-in
-# alone is asked, which does not know of that.
+# has_healthz: whether Bossman says itself how its parts are; one of one's own may not.
+has_healthz() { [ "$(bossman_status /healthz)" != 404 ]; }
+
+# state_restored [STATUS]: what the state store lost at a start, until it is acknowledged. Without Bossman, or one that says
+# how it is, the stand-in alone is asked, which does not know of that.
 state_restored() {
   local as_of
-  if bossman_runs; then
+  if bossman_runs && has_healthz; then
     said_by_health document-store:restored
   elif [ "$(status_field orderly "${1:-}")" = false ] || [ "$(status_field fell_back "${1:-}")" = true ]; then
     as_of=$(status_field restored_as_of "$1")

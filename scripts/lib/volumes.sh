@@ -31,7 +31,7 @@ confirm_project() {
 
 image_of() { built_images | sed -n "s/^$1 //p"; }
 
-# in_volumes none|ro|rw PROGRAM ARGUMENT...: runs scripts/lib/PROGRAM in Bossman's image with no network, no capability and
+# in_volumes none|ro|rw PROGRAM ARGUMENT...: runs scripts/lib/PROGRAM in the kit's image with no network, no capability and
 # no way to write but into the volumes. What it prints is kept out of Docker's own logs: it holds secrets.
 in_volumes() {
   local access=$1 program=$2 volume mounts=()
@@ -40,7 +40,7 @@ in_volumes() {
     for volume in $(stack_volumes); do mounts+=(-v "$volume:/volumes/${volume#"${project}_"}:$access"); done
   fi
   docker run --rm -i --init --network none --read-only --cap-drop ALL --security-opt no-new-privileges --user "$volume_user" \
-    --memory 256m --pids-limit 64 --log-driver none ${mounts[@]+"${mounts[@]}"} "$(image_of bossman)" \
+    --memory 256m --pids-limit 64 --log-driver none ${mounts[@]+"${mounts[@]}"} "$(image_of secrets)" \
     python -I -c "$(cat "$root/scripts/lib/$program")" "$@"
 }
 
