@@ -1,5 +1,6 @@
 """One app per store for all rows: state in memory with a sink in memory, and both in Firestore."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -32,8 +33,12 @@ def app(request: pytest.FixtureRequest) -> Iterator[FastAPI]:
 
 @pytest.fixture(scope="session")
 async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the running app."""
+    """A client of the running app, once its store answers: a new stand-in's first calls take their time."""
     async with serving(app) as client:
+        for _ in range(100):
+            if (await client.get("/readyz")).status_code == httpx.codes.OK:
+                break
+            await asyncio.sleep(0.2)
         yield client
 
 
