@@ -32,6 +32,9 @@ FRONTS = tuple(
 )
 """Where a front may connect from: private addresses, and those of Google's load balancers."""
 
+NGINX = "(nginx: proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header Host $http_host)"
+"""The settings of a front that are asked for. By itself nginx sends the upstream's name as Host."""
+
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?")
 
 
@@ -100,10 +103,11 @@ class Front:
 
     def _cure(self) -> str:
         if self._behind_front:
-            return "this host is answered only through the TLS front, which sets X-Forwarded-Proto: https"
+            through = "this host is answered only through the TLS front, which sets X-Forwarded-Proto: https"
+            return f"{through} {NGINX}"
         return (
             "this process answers to localhost, 127.0.0.1 and its name in the stack alone: open it as "
-            "http://127.0.0.1 with its port. Behind a TLS front set ENV=prod or ENV=staging"
+            f"http://127.0.0.1 with its port. Behind a TLS front set ENV=prod or ENV=staging {NGINX}"
         )
 
 

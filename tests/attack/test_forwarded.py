@@ -54,6 +54,15 @@ async def test_a_foreign_host_needs_tls_on_the_last_hop(proto: str) -> None:
     assert (answer.status_code, "X-Forwarded-Proto: https" in answer.text) == (421, True)
 
 
+@pytest.mark.parametrize("env", ["prod", "dev"])
+@pytest.mark.parametrize("host", ["backend", "172.18.0.5:8000"])
+async def test_row_16_the_host_of_an_upstream_that_is_none_of_ours_names_the_fronts_settings(
+    env: str, host: str
+) -> None:
+    answer = await seen(env, POD, host)
+    assert (answer.status_code, "proxy_set_header Host $http_host" in answer.text) == (421, True)
+
+
 @pytest.mark.parametrize(
     ("forwarded", "caller"),
     [
