@@ -201,5 +201,7 @@ def _problem(item: dict[str, Any], inputs: ShownInputs) -> dict[str, Any]:
     """One item of the framework's list, with as much of its input as may be shown."""
     place = [plain_text(part) if isinstance(part, str) else part for part in item["loc"]]
     shown = inputs.shown(item["loc"], item.get("input"))
-    said = {name: value for name, value in item.items() if shown != HIDDEN or name != "ctx"}
-    return said | {"loc": place, "input": shown}
+    said = item | {"loc": place, "input": shown}
+    if shown == HIDDEN and (context := said.pop("ctx", None)) and "error" in context:
+        said["msg"] = "Value error"  # a validator's own words could repeat the value
+    return said

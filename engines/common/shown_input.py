@@ -8,9 +8,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from math import isfinite
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
 Item = TypeVar("Item")
 Place = tuple[str | int, ...]
@@ -125,13 +125,19 @@ class ShownInputs:
         return value if is_json else plain_text(text)
 
 
-def _fields(body: Any) -> Iterator[tuple[str, bool]]:
+def _fields(body: Any, above: tuple[type, ...] = ()) -> Iterator[tuple[str, bool]]:
     """Names of the fields of a body and of what is nested in it, each with whether it is a secret."""
     if not (isinstance(body, type) and issubclass(body, BaseModel)):
         for part in get_args(body):
-            yield from _fields(part)
-        return
-    for name, field in body.model_fields.items():
-        types = {field.annotation, *get_args(field.annotation)}
-        yield name, is_secret_name(name) or not types.isdisjoint({SecretStr, SecretBytes})
-        yield from _fields(field.annotation)
+            yield from _fields(part, above)
+    elif body not in above:
+        for name, field in body.model_fields.items():
+            for known_as in {name, field.alias or name}:
+                yield known_as, is_secret_name(known_as) or _is_secret_type(field.annotation)
+            yield from _fields(field.annotation, (*above, body))
+
+
+def _is_secret_type(annotation: Any) -> bool:
+    kind = get_origin(annotation) or annotation
+    is_one = isinstance(kind, type) and issubclass(kind, SecretStr | SecretBytes | Secret)
+    return is_one or any(map(_is_secret_type, get_args(annotation)))

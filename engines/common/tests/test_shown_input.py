@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import FastAPI, Header
-from pydantic import BaseModel, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
 from engines.app import create_app
 from engines.common.errors import MOST_PROBLEMS, install_error_handlers
@@ -172,8 +172,14 @@ async def test_an_answer_is_bounded_however_much_is_wrong(kit: MemoryKit, acme: 
     assert (len(problems(answer)), len(answer.content) < LARGEST_IN_ALL) == (90, True)
 
 
+def too_weak(value: SecretStr) -> SecretStr:
+    raise ValueError(f"{value.get_secret_value()} is too weak")
+
+
 class Inner(BaseModel):
-    answer: SecretStr
+    answer: Annotated[SecretStr, AfterValidator(too_weak)]
+    codes: list[SecretStr] | None = Field(None, alias="backup")
+    inner: "Inner | None" = None
 
 
 class Outer(BaseModel):
@@ -193,6 +199,10 @@ async def test_a_secret_by_its_type_is_known_where_it_is_nested() -> None:
         {"number": "x", "inner": {"answer": [SECRET]}},
         {"inner": {"answer": SECRET}},
         {"number": {"answer": SECRET}},
+        {
+            "number": 1,
+            "inner": {"answer": SECRET, "backup": SECRET, "inner": {"answer": SECRET, "backup": 1}},
+        },
         [SECRET],
         SECRET,
     ]
