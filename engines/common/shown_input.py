@@ -96,7 +96,9 @@ class ShownInputs:
             case list():
                 return [self._any(item, depth + 1) for item in self._bounded(value)]
             case bytes():
-                return self._text(value[:LARGEST_INPUT].decode(errors="replace"))
+                # A body that is no JSON: a form has its names in it.
+                text = value[:LARGEST_INPUT].decode(errors="replace")
+                return HIDDEN if is_secret_name(text) else self._text(text)
             case str():
                 return self._text(value)
             case _:

@@ -76,7 +76,8 @@ async def test_no_route_answers_with_a_secret_under_its_name(
         assert SECRET not in answer.text, kind
     form = await send(kit, acme, route, data={"email": "jo@example.com", "password": SECRET})
     text = await send(kit, acme, route, content=json.dumps(SECRETS), headers={"Content-Type": "text/plain"})
-    for answer in (form, text):
+    parts = await send(kit, acme, route, files={"email": (None, "jo"), "password": (None, SECRET)})
+    for answer in (form, text, parts):
         assert SECRET not in answer.text
         assert [problem["input"] for problem in problems(answer)] == [HIDDEN]
 
