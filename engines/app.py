@@ -26,6 +26,7 @@ from engines.common.release import VERSION
 from engines.common.request_trace import RequestTrace
 from engines.common.responses import EVERYWHERE
 from engines.common.security_headers import SecurityHeaders
+from engines.common.turns import TakesTurns, Turns
 from engines.config.runtime_config import Settings
 from engines.firearms import routes as firearms_routes
 from engines.identity import routes as identity_routes
@@ -118,6 +119,7 @@ def create_app(
     app.add_middleware(HeadAsGet)
     seconds = adapters.seconds if adapters else monotonic
     app.add_middleware(KnowsCaller, guesses=Guesses(limits, refusals, seconds))
+    app.add_middleware(TakesTurns, turns=Turns(limits, refusals, seconds))
     app.add_middleware(BodyLimit, limits=limits, refusals=refusals)
     app.add_middleware(Front, env=settings.env)
     app.add_middleware(SecurityHeaders)

@@ -46,6 +46,12 @@ class ServerLimits:
     """A body over this is parsed and handled alone among those of its tenant."""
     large_bodies: int = 4
     """Such bodies of all tenants at once."""
+    caller_requests: int = 128
+    """Requests of a tenant that are not answered yet, without a token of an address; more is 429."""
+    behind_seconds: float = 0.003
+    """How late the event loop may be before callers take turns."""
+    others_seconds: float = 1.0
+    """Who has asked within this time is somebody whom others wait for."""
     hashes: int = 1
     """Password hashes at once, in a thread of low priority."""
     hashes_waiting: int = 64

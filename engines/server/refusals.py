@@ -18,6 +18,7 @@ Reason = Literal[
     "unread_answer",
     "bytes_under_way",
     "tenant_bytes_under_way",
+    "caller_requests",
     "hashes",
     "wrong_password",
     "wrong_system_key",

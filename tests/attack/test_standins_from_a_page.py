@@ -1,12 +1,7 @@
 """A page of another origin in a real Chromium tries each stand-in: nothing is read, nothing is written."""
 
 import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +9,11 @@ from playwright.sync_api import Page
 
 from tests.support.bigquery import DATASET, PROJECT
 from tests.support.doors import DOCUMENTS, OBJECTS, SECRET, TABLES, UPLOAD, Doors, opened_doors
+from tests.support.foreign_page import foreign_page
 from tests.support.page import browser
 
 pytestmark = [pytest.mark.docker, pytest.mark.browser, pytest.mark.timeout(300)]
 
-HERE = Path(__file__).parent
 PLAIN, JSON = "text/plain", "application/json"
 NAMES = DOCUMENTS.removeprefix("/v1/")
 
@@ -70,32 +65,9 @@ def doors() -> Iterator[Doors]:
         yield running
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
-
-
-@contextmanager
-def foreign_page() -> Iterator[str]:
-    """An address on loopback, of another origin, that serves an empty page."""
-    handler = partial(_Quiet, directory=str(HERE))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield f"http://localhost:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    with foreign_page() as address, browser() as chromium:
-        page = chromium.new_context().new_page()
-        page.goto(f"{address}/page.js")
-        page.set_content("<!doctype html><body></body>")
-        page.add_script_tag(path=HERE / "page.js")
+    with browser() as chromium, foreign_page(chromium.new_context()) as page:
         yield page
 
 

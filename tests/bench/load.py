@@ -70,10 +70,11 @@ async def connections(ports: Sequence[int], count: int = CLIENTS) -> AsyncIterat
 
 def pageview(login: Login) -> bytes:
     """A request that sends one page view of the login's tenant."""
-    return _post("/analytics/events/pageview", login.headers(), PAGEVIEW)
+    return post("/analytics/events/pageview", login.headers(), PAGEVIEW)
 
 
-def _post(path: str, headers: dict[str, str], body: bytes) -> bytes:
+def post(path: str, headers: dict[str, str], body: bytes) -> bytes:
+    """A POST of JSON."""
     sent = {"Host": "bossman", "Content-Type": "application/json", "Content-Length": str(len(body))} | headers
     lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
     return f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
