@@ -8,6 +8,7 @@ import pytest
 from google.cloud.firestore_v1.services.firestore import FirestoreClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 
+from tests.support.bigquery import PROJECT
 from tests.support.doors import DOCUMENTS, SERVICES, Doors, opened_doors
 
 pytestmark = pytest.mark.docker
@@ -126,3 +127,38 @@ def test_what_is_refused_is_not_done(doors: Doors) -> None:
     for header in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
         assert httpx.patch(url, json=document, headers=header).status_code in {403, 421}
     assert httpx.get(url).status_code == 404
+
+
+EMULATOR = f"/emulator/v1/projects/{PROJECT}"
+CLOSED = [
+    ("firestore", "/shutdown"),
+    ("firestore", "//shutdown"),
+    ("firestore", "/%73hutdown?x=1"),
+    ("firestore", "/reset"),
+    ("firestore", f"{EMULATOR}:export"),
+    ("firestore", f"{EMULATOR}/databases/(default):import"),
+    ("firestore", "/google.firestore.emulator.v1.FirestoreEmulator/ClearData"),
+    ("bigquery", "/docs"),
+    ("bigquery", "/redoc"),
+    ("bigquery", "/docs/oauth2-redirect"),
+    ("objectstore", "/_internal/config"),
+    ("objectstore", "/_internal/reseed"),
+    ("objectstore", "//_internal/reseed"),
+    ("objectstore", "/x/../_internal/delete"),
+]
+
+
+@pytest.mark.parametrize(("service", "path"), CLOSED)
+def test_what_stops_empties_or_reconfigures_a_stand_in_is_closed_for_friends_too(
+    doors: Doors, service: str, path: str
+) -> None:
+    for method in ("GET", "POST", "PUT", "DELETE"):
+        status, answer = doors.raw(service, f"{method} {path} HTTP/1.1", f"Host: {doors.hosts[service]}")
+        assert (status, "this door is closed" in answer) == (403, True), answer
+
+
+def test_a_document_may_be_named_as_what_is_closed(doors: Doors) -> None:
+    url = doors.url("firestore", f"{DOCUMENTS}/kept/reset")
+    assert httpx.patch(url, json={"fields": {}}).status_code == 200
+    assert httpx.get(url).status_code == 200
+    assert httpx.delete(url).status_code == 200
