@@ -47,7 +47,7 @@ async def test_a_kill_loses_what_came_after_the_save_and_says_so() -> None:
     assert as_of <= stopped_at
 
 
-async def test_an_emulator_killed_while_it_imports_imports_the_same_again() -> None:
+async def test_row_4_an_emulator_killed_while_it_imports_imports_the_same_again() -> None:
     with standin() as running:
         async with writers(running.host) as load:
             await load.more(60)

@@ -167,3 +167,12 @@ async def test_a_raw_record_that_cannot_be_taken_back_is_deleted_later(
     faulty.store.faults.clear()
     await faulty.services.analytics.raw_records.settle()
     assert await left_behind(faulty) == (0, 0)
+
+
+@BOTH
+async def test_row_12_a_refusal_says_whose_limit_it_is_and_what_is_kept(faulty: MemoryKit, path: str) -> None:
+    answer = await post(faulty, path, metadata={"a": [[1, 2], [3]]})
+    assert answer.status_code == 422
+    said = "metadata holds a list directly inside a list: the limits of JSON and of a Firestore document"
+    assert answer.json()["error"] == f"{said} hold on every sink; nothing of it is kept"
+    assert await left_behind(faulty) == (0, 0)

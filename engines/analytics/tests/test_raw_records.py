@@ -72,7 +72,7 @@ async def settle(kit: MemoryKit) -> None:
     await kit.services.analytics.raw_records.settle()
 
 
-async def test_an_event_that_arrives_after_its_503_gets_its_raw_record(kit: MemoryKit) -> None:
+async def test_row_3_an_event_that_arrives_after_its_503_gets_its_raw_record(kit: MemoryKit) -> None:
     assert await send(kit) == 200
     [normal] = await stored_fields(kit.store, ANALYTICS_EVENTS)
     kit.sink.late = True
@@ -89,7 +89,7 @@ async def test_an_event_that_arrives_after_its_503_gets_its_raw_record(kit: Memo
     assert kit.services.analytics.raw_records.unsettled == 0
 
 
-async def test_a_raw_record_that_arrives_after_its_503_goes(kit: MemoryKit) -> None:
+async def test_row_3_a_raw_record_that_arrives_after_its_503_goes(kit: MemoryKit) -> None:
     kit.store.late = True
     assert await send(kit) == 503
     assert [len(found) for found in await ids(kit)] == [1, 0]

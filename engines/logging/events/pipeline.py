@@ -18,7 +18,7 @@ from engines.nexus.delivery import Delivery, Refused
 log = logging.getLogger(__name__)
 stdout = logging.getLogger("engines.events")
 
-EVERY_SINK = "the limits of JSON and of a Firestore document hold on every sink"
+EVERY_SINK = "the limits of JSON and of a Firestore document hold on every sink; nothing of it is kept"
 
 
 class Eligibility(Protocol):
