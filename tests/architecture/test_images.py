@@ -1,4 +1,4 @@
-"""Images do not depend on the umask of whoever cloned the checkout; stacks of the tests are cloned under 077."""
+"""Images do not depend on the umask of whoever cloned the checkout."""
 
 import re
 from pathlib import Path
