@@ -16,6 +16,8 @@ engine_minimum=20.10
 . "$root/scripts/lib/lock.sh"
 # shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=host.sh
 . "$root/scripts/lib/host.sh"
+# shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=python.sh
+. "$root/scripts/lib/python.sh"
 # shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=state.sh
 . "$root/scripts/lib/state.sh"
 # shellcheck source-path=SCRIPTDIR source-path=SCRIPTDIR/lib source=ports.sh
