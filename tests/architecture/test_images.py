@@ -16,8 +16,8 @@ def test_row_7_modes_are_set_in_the_image(dockerfile: Path) -> None:
     unset = []
     for copy in COPY.finditer(text):
         rest = text[copy.end() :].split("\nFROM ")[0]
-        # Root reads the requirements in the build, and nobody later.
-        is_read_by_root = copy["target"] == "/requirements.txt"
+        # Root reads these in the build, and nobody later.
+        is_read_by_root = copy["target"] in ("/requirements.txt", "/")
         is_set_later = re.search(
             rf"chmod -R u=rwX,go=rX \S*{re.escape(copy['target'].rsplit('/', 1)[0])}", rest
         )
