@@ -1,5 +1,6 @@
 """Every container of the stack is hardened, and nothing is reachable from outside the host."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,15 @@ def test_the_container_is_hardened(stack: Stack, service: str) -> None:
 def test_ports_are_published_on_loopback_alone(stack: Stack, service: str) -> None:
     bindings = stack.containers()[service]["HostConfig"]["PortBindings"]
     assert [binding["HostIp"] for found in bindings.values() for binding in found] == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("service", [*SERVERS])
+def test_the_image_says_what_is_in_it(stack: Stack, service: str) -> None:
+    bill = json.loads(stack.compose("exec", "-T", service, "cat", "/usr/share/sbom/sbom.cdx.json"))
+    names = {component["name"] for component in bill["components"]}
+    inside = {"bossman": "fastapi", "bigquery": "local-bigquery"}.get(service, "nginx")
+    assert {"libc6", inside} <= names
+    assert "pip" not in names
 
 
 OUTSIDE = ["192.0.2.1/80", "1.1.1.1/443", "8.8.8.8/53", "169.254.169.254/80", "100.100.100.200/80"]
