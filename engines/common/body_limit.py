@@ -2,13 +2,12 @@
 
 import asyncio
 
-from fastapi.security.utils import get_authorization_scheme_param
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from engines.common.bearer import auth_of
 from engines.common.bodies import NOBODY, Bodies, Body
 from engines.common.errors import BadRequest, EngineError, PayloadTooLarge, Unauthorized, render
-from engines.common.identity import AuthContext
 from engines.server.limits import ServerLimits
 from engines.server.refusals import Refusals
 
@@ -102,14 +101,13 @@ class _Handed:
 
 def tenant_of(scope: Scope) -> str:
     """The tenant of the request's token: the one that headers or query choose, else the token's own."""
-    headers = Headers(scope=scope)
-    scheme, token = get_authorization_scheme_param(headers.get("authorization"))
-    if scheme.lower() != "bearer" or not token:
-        return NOBODY
     try:
-        auth: AuthContext = scope["app"].state.services.tokens.verify(token)
+        auth = auth_of(scope)
     except Unauthorized:
         return NOBODY
+    if auth is None:
+        return NOBODY
+    headers = Headers(scope=scope)
     chosen = headers.get("x-tenant-id") or QueryParams(scope["query_string"]).get("tenant_id")
     return chosen if chosen and chosen in auth.tenant_ids else auth.default_tenant_id
 

@@ -6,12 +6,12 @@ validation (framework), then membership, role and what else the handler checks.
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
-from fastapi.security.utils import get_authorization_scheme_param
 
+from engines.common.bearer import auth_of
 from engines.common.errors import Forbidden, Unauthorized
 from engines.common.identity import AuthContext, RequestContext, resolve
 from engines.common.tracing import identify
@@ -19,20 +19,8 @@ from engines.common.tracing import identify
 bearer_scheme = HTTPBearer(auto_error=False, description="Access token of /auth/login or /auth/signup")
 
 
-class TokenVerifier(Protocol):
-    """Turns a bearer token into what it says, or refuses it."""
-
-    def verify(self, token: str) -> AuthContext:
-        """Raises Unauthorized with the reason."""
-        ...
-
-
 async def _verified(request: Request) -> AuthContext | None:
-    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
-    if scheme.lower() != "bearer" or not token:
-        return None
-    verifier: TokenVerifier = request.app.state.services.tokens
-    return verifier.verify(token)
+    return auth_of(request.scope)
 
 
 OptionalAuth = Annotated[AuthContext | None, Depends(_verified)]

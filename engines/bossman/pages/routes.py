@@ -19,7 +19,8 @@ from engines.bossman.pages.api_docs import api_docs
 from engines.bossman.pages.view import view
 from engines.bossman.routes import DEFAULT_SURFACE
 from engines.bossman.sections import DashboardReads
-from engines.common.dependencies import TokenVerifier, require_role
+from engines.common.bearer import TokenVerifier
+from engines.common.dependencies import require_role
 from engines.common.documents import SYSTEM, Scope, StoreError
 from engines.common.errors import (
     EngineError,

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engines.bossman.metrics import Metrics
 from engines.common.errors import TooManyRequests
+from engines.common.identity import AuthContext
 from engines.common.turns import PROBE, TakesTurns, Turns, caller_of
 from engines.server.limits import ServerLimits
 from engines.server.refusals import Refusals
@@ -191,3 +192,19 @@ def test_a_caller_is_a_tenant_or_an_address() -> None:
     scope = {"type": "http", "path": "/x", "headers": [], "query_string": b"", "client": ("10.0.0.1", 1)}
     assert caller_of(scope) == caller_of(scope | {"client": ("10.0.0.1", 2)}) == "address 10.0.0.1"
     assert caller_of(scope | {"path": "/livez"}) == PROBE
+
+
+async def test_a_token_is_verified_once_for_all_that_ask(
+    kit: MemoryKit, acme: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    verify = kit.services.tokens.verify
+
+    def counting(token: str) -> AuthContext:
+        asked.append(token)
+        return verify(token)
+
+    monkeypatch.setattr(kit.services.tokens, "verify", counting)
+    body = {"surface": "squared", "metadata": {"text": "x" * 5_000}}
+    answer = await kit.client.post("/analytics/events/pageview", json=body, headers=acme.headers())
+    assert (answer.status_code, asked) == (200, [acme.token])
