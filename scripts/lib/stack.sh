@@ -230,7 +230,7 @@ choose_ports_again() {
   check_status=() check_code=() check_summary=() check_cure=()
   check_ports "${port:-}"
   if [ "$(count_status fail)" -gt 0 ]; then return 1; fi
-  note "a port was taken meanwhile: trying with$(printf ' %s' $chosen_ports)"
+  note "a port was taken meanwhile: trying with ${chosen_ports# }"
   save_ports
 }
 
