@@ -39,7 +39,7 @@ class Turns:
         self._under_way: Counter[str] = Counter()
         self._waiting: defaultdict[str, deque[asyncio.Future[None]]] = defaultdict(deque)
         self._asked_at: OrderedDict[str, float] = OrderedDict()
-        """Callers by the time of their last request, oldest first."""
+        """Callers by the time that their last request began or ended, oldest first."""
 
     @property
     def idle(self) -> bool:
@@ -52,9 +52,7 @@ class Turns:
         if self._under_way[caller] + len(waiting) >= self._limits.caller_requests:
             self._refusals.add("caller_requests")
             raise TooManyRequests(BUSY)
-        if caller != PROBE:
-            self._asked_at[caller] = self._now()
-            self._asked_at.move_to_end(caller)
+        self._note(caller)
         if not waiting and self._under_way[caller] < self._share(caller):
             self._under_way[caller] += 1
             return
@@ -70,6 +68,7 @@ class Turns:
     def end(self, caller: str) -> None:
         """The request was answered."""
         self._under_way[caller] -= 1
+        self._note(caller)
         self._admit(caller)
         if not self._under_way[caller]:
             del self._under_way[caller]
@@ -84,11 +83,18 @@ class Turns:
         for caller in list(self._waiting):
             self._admit(caller)
 
+    def _note(self, caller: str) -> None:
+        if caller != PROBE:
+            self._asked_at[caller] = self._now()
+            self._asked_at.move_to_end(caller)
+
     def _share(self, caller: str) -> int:
         return self._at_once if self._others(caller) else self._limits.caller_requests
 
     def _others(self, caller: str) -> bool:
-        """Whether somebody else has asked lately. Forgets who has not."""
+        """Whether somebody else has a request under way or had one lately. Forgets who has not."""
+        if self._under_way.keys() - {caller, PROBE}:
+            return True
         since = self._now() - self._limits.others_seconds
         while self._asked_at and next(iter(self._asked_at.values())) < since:
             self._asked_at.popitem(last=False)

@@ -95,6 +95,22 @@ async def test_those_who_wait_go_on_when_the_others_are_gone(world: World) -> No
     await world.ask("t_a", 4)
     await world.beat(LATE, 4)
     more = await world.ask("t_a", 4)
+    await world.end("t_b")
+    world.now += LIMITS.others_seconds + 0.1
+    await world.beat(LATE)
+    assert begun(more) == 4
+
+
+async def test_another_counts_as_long_as_its_request_is_under_way_and_a_while_longer(world: World) -> None:
+    await world.ask("t_b")
+    await world.ask("t_a", 4)
+    await world.beat(LATE, 4)
+    world.now += 9 * LIMITS.others_seconds
+    more = await world.ask("t_a", 4)
+    assert begun(more) == 0
+    await world.end("t_b")
+    await world.beat(LATE)
+    assert begun(more) == 0
     world.now += LIMITS.others_seconds + 0.1
     await world.beat(LATE)
     assert begun(more) == 4
