@@ -43,6 +43,8 @@ class EndedSessionsContract:
     async def test_what_ended_is_forgotten_after_its_time(
         self, store: DocumentStore, clock: MovableClock, sessions: Sessions
     ) -> None:
+        clock.advance(days=1)
+        await sessions.end(sessions.begin(DATA))  # what other tests left is past and goes
         before = await store.count(ENDED, SYSTEM)
         for _ in range(MOST_FORGOTTEN + 20):
             await sessions.end(sessions.begin(DATA))
@@ -51,4 +53,4 @@ class EndedSessionsContract:
         for _ in range(3):
             await sessions.end(sessions.begin(DATA))
             left.append(await store.count(ENDED, SYSTEM) - before)
-        assert left == [21, 2, 3]
+        assert left == [21, 1, 2]

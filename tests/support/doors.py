@@ -18,6 +18,9 @@ DOCUMENTS = f"/v1/projects/{PROJECT}/databases/(default)/documents"
 TABLES = f"/bigquery/v2/projects/{PROJECT}/datasets/{DATASET}/tables"
 OBJECTS = "/storage/v1/b/datasets/o"
 UPLOAD = "/upload/storage/v1/b/datasets/o?uploadType=media&name="
+PATIENCE = 60
+"""Seconds for an answer: a busy machine takes its time."""
+
 SECRET = "a-word-that-only-the-stand-in-knows"
 
 PLAIN_READS = {
@@ -56,28 +59,38 @@ class Doors:
     def plant(self) -> None:
         """Something in each that a page would like to read or destroy."""
         document = {"fields": {"text": {"stringValue": SECRET}}}
-        httpx.patch(self.url("firestore", f"{DOCUMENTS}/kept/secret"), json=document).raise_for_status()
+        httpx.patch(
+            self.url("firestore", f"{DOCUMENTS}/kept/secret"), json=document, timeout=PATIENCE
+        ).raise_for_status()
         table = {"tableReference": {"projectId": PROJECT, "datasetId": DATASET, "tableId": "kept"}}
         columns = {"schema": {"fields": [{"name": "text", "type": "STRING"}]}}
-        httpx.post(self.url("bigquery", TABLES), json=table | columns).raise_for_status()
+        httpx.post(self.url("bigquery", TABLES), json=table | columns, timeout=PATIENCE).raise_for_status()
         row = {"rows": [{"insertId": "1", "json": {"text": SECRET}}]}
-        httpx.post(self.url("bigquery", f"{TABLES}/kept/insertAll"), json=row).raise_for_status()
+        httpx.post(
+            self.url("bigquery", f"{TABLES}/kept/insertAll"), json=row, timeout=PATIENCE
+        ).raise_for_status()
         script = f"window.stolen = '{SECRET}'"
         javascript = {"Content-Type": "text/javascript"}
-        httpx.post(self.url("objectstore", f"{UPLOAD}kept.js"), content=script, headers=javascript)
+        httpx.post(
+            self.url("objectstore", f"{UPLOAD}kept.js"), content=script, headers=javascript, timeout=PATIENCE
+        )
 
     def contents(self) -> dict[str, Any]:
         """All that lies in each, as a friend sees it. S3 answers nobody without a signature."""
         everything = {"structuredQuery": {"from": [{"allDescendants": True}]}}
         query = {"query": f"SELECT * FROM `{DATASET}.kept`", "useLegacySql": False}
-        found = httpx.post(self.url("firestore", f"{DOCUMENTS}:runQuery"), json=everything).json()
-        rows = httpx.post(self.url("bigquery", f"/bigquery/v2/projects/{PROJECT}/queries"), json=query)
+        found = httpx.post(
+            self.url("firestore", f"{DOCUMENTS}:runQuery"), json=everything, timeout=PATIENCE
+        ).json()
+        rows = httpx.post(
+            self.url("bigquery", f"/bigquery/v2/projects/{PROJECT}/queries"), json=query, timeout=PATIENCE
+        )
         return {
             "documents": sorted(json.dumps(one["document"]) for one in found if "document" in one),
-            "tables": httpx.get(self.url("bigquery", TABLES)).json(),
+            "tables": httpx.get(self.url("bigquery", TABLES), timeout=PATIENCE).json(),
             "rows": rows.json().get("rows"),
-            "objects": httpx.get(self.url("objectstore", OBJECTS)).json(),
-            "buckets": httpx.get(self.url("objectstore", "/storage/v1/b")).json(),
+            "objects": httpx.get(self.url("objectstore", OBJECTS), timeout=PATIENCE).json(),
+            "buckets": httpx.get(self.url("objectstore", "/storage/v1/b"), timeout=PATIENCE).json(),
         }
 
 
