@@ -21,6 +21,8 @@ from engines.server.refusals import Refusals
 BEAT_SECONDS = 0.02
 """How often it is measured how late the loop is."""
 
+BEATS_OF_A_SECOND = 50
+
 PROBE = "probe"
 """Stands for what asks how the process is: never another caller for whom somebody has to wait."""
 
@@ -36,6 +38,8 @@ class Turns:
         self._now = now
         self._at_once = limits.caller_requests
         """What a caller may have under way while another asks too."""
+        self._in_time = 0
+        """Beats since it was last late, or more was allowed."""
         self._under_way: Counter[str] = Counter()
         self._waiting: defaultdict[str, deque[asyncio.Future[None]]] = defaultdict(deque)
         self._asked_at: OrderedDict[str, float] = OrderedDict()
@@ -74,12 +78,15 @@ class Turns:
             del self._under_way[caller]
 
     def beat(self, late: float) -> None:
-        """Adapt to how many seconds the loop is late: half as much when it is behind, else one more."""
+        """Adapt to how many seconds the loop is late: half when it is behind, twice after a second."""
         most = max(self._under_way.values(), default=0)
+        self._in_time += 1
         if late > self._limits.behind_seconds:
             self._at_once = max(1, min(self._at_once, most) // 2)
-        else:
-            self._at_once = min(self._at_once + 1, self._limits.caller_requests)
+            self._in_time = 0
+        elif self._in_time == BEATS_OF_A_SECOND:
+            self._at_once = min(2 * self._at_once, self._limits.caller_requests)
+            self._in_time = 0
         for caller in list(self._waiting):
             self._admit(caller)
 

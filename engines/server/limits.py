@@ -48,7 +48,7 @@ class ServerLimits:
     """Such bodies of all tenants at once."""
     caller_requests: int = 128
     """Requests of a tenant that are not answered yet, without a token of an address; more is 429."""
-    behind_seconds: float = 0.003
+    behind_seconds: float = 0.0015
     """How late the event loop may be before callers take turns."""
     others_seconds: float = 1.0
     """Who has asked within this time is somebody whom others wait for."""

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from engines.bossman.metrics import Metrics
 from engines.common.errors import TooManyRequests
 from engines.common.identity import AuthContext
-from engines.common.turns import PROBE, TakesTurns, Turns, caller_of
+from engines.common.turns import BEATS_OF_A_SECOND, PROBE, TakesTurns, Turns, caller_of
 from engines.server.limits import ServerLimits
 from engines.server.refusals import Refusals
 from tests.support.app import Login, MemoryKit
@@ -86,7 +86,7 @@ async def test_those_who_wait_go_on_when_it_keeps_up_again(world: World) -> None
     await world.beat(LATE, 4)
     more = await world.ask("t_a", 4)
     assert begun(more) == 0
-    await world.beat(IN_TIME, 7)
+    await world.beat(IN_TIME, 3 * BEATS_OF_A_SECOND)
     assert begun(more) == 4
 
 
