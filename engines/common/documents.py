@@ -279,7 +279,7 @@ class DocumentStore(Protocol):
 
         ``change`` gets the present fields (None when there are none) and returns the new ones. It may
         run more than once and must not have side effects; what it raises ends the call, nothing
-        written. Raises KeyTaken when another scope owns the id.
+        written. Raises KeyTaken when another scope owns the id, or the id of a creating write is in use.
         """
         ...
 

@@ -200,7 +200,12 @@ class FirestoreDocumentStore:
             for write in beside:
                 self._add_unseen(batch, write)
                 places.add((write.address, write.scope))
-            await batch.commit(retry=None, timeout=bound)
+            try:
+                await batch.commit(retry=None, timeout=bound)
+            except exceptions.AlreadyExists:
+                if (await self._read(address, scope, key)).update_time == snapshot.update_time:
+                    await self._refuse_taken(beside)
+                raise
             return fields
 
         places = {(address, scope)}
@@ -297,6 +302,12 @@ class FirestoreDocumentStore:
             batch.set(reference, fields, merge=True)
         else:
             batch.create(reference, fields)
+
+    async def _refuse_taken(self, writes: Sequence[Write]) -> None:
+        """Raise KeyTaken when the id of a creating write is in use."""
+        creates = [self._read(one.address, one.scope, one.key) for one in writes if one.create]
+        if any(found.exists for found in await asyncio.gather(*creates)):
+            raise KeyTaken("firestore: the id is taken")
 
     async def _present(self, writes: Sequence[Write]) -> list[DocumentSnapshot | None]:
         """What is stored under each write's id; None for a write that needs no look."""
