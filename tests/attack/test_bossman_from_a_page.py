@@ -12,6 +12,7 @@ from engines.adapters import Adapters
 from engines.common.process_clocks import HEARTBEATS
 from engines.config.runtime_config import STATE_SELECTORS
 from engines.nexus.backends.memory import MemorySink
+from engines.reconciliation.models import RESULTS
 from engines.storage.memory import MemoryDocumentStore
 from tests.support.app import SYSTEM_KEY, Login
 from tests.support.foreign_page import foreign_page
@@ -69,7 +70,7 @@ class Kept:
             f"{collection}/{name}": document.fields
             for collection, documents in self.store._collections.items()
             for name, document in documents.items()
-            if collection != HEARTBEATS.name
+            if collection not in (HEARTBEATS.name, RESULTS.name)
         } | {f"{tenant}/{event}": 1 for tenant, events in self.sink._tenants.items() for event in events}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from engines.config.runtime_config import SettingsError
 from engines.nexus.backends.sink import SinkError
 from tests.support.docker import Firestore
 from tests.support.far_ends import KINDS, FarEnd, far_end
@@ -83,5 +84,6 @@ async def test_a_scan_over_what_is_no_event_says_so_without_its_payload(place: P
 async def test_an_export_without_a_bucket_says_what_to_set(
     emulator: Firestore, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with far_end("firestore", emulator) as only_state:
-        assert await Place(only_state).verify(capsys, "export") == (78, "")
+    unset = pytest.raises(SettingsError, match="DATASETS_BUCKET is not set: set it to gs://bucket")
+    with far_end("firestore", emulator) as only_state, unset:
+        await Place(only_state).verify(capsys, "export")

@@ -74,9 +74,10 @@ def test_many_written_bytes_during_an_export_refuse_until_it_is_over() -> None:
     watch = watch_at(100)
     assert not watch.look(1.0, used(200, 1), 15 * MIB, exporting=True)
     assert watch.refuse
+    assert watch.in_use >= watch.bound > watch.used
     assert watch.look(2.0, used(200, 1), 15 * MIB, exporting=False)
     watch.collected(2.0, used(120), 15 * MIB)
-    assert not watch.refuse
+    assert (watch.refuse, watch.in_use) == (False, 120 * MIB)
 
 
 def test_refused_writes_come_back_below_the_bound_with_a_margin() -> None:

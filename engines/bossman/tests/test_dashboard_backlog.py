@@ -13,7 +13,15 @@ from engines.nexus.backends.sink import SinkPermanent, SinkRetryable
 from engines.nexus.delivery.dead_letters import DEAD_LETTERS
 from engines.nexus.delivery.outbox_records import QUEUES
 from engines.storage.memory import MemoryDocumentStore
-from tests.support.app import Login, MemoryKit, dashboard, running, send_pageview, sign_up
+from tests.support.app import (
+    WITHOUT_KEY,
+    Login,
+    MemoryKit,
+    dashboard,
+    running,
+    send_pageview,
+    sign_up,
+)
 from tests.support.faults import FaultySink, FaultyStore
 from tests.support.records import stored_events
 
@@ -103,7 +111,8 @@ async def test_sink_and_outbox_down_is_a_503_that_may_be_tried_again(kit: Memory
     kit.outbox.faults["mutate"] = StoreUnavailable("memory: away")
     answer = await send_pageview(kit.client, acme)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert answer.json()["error"] == "memory/events: away; nor does the outbox take it: memory: away"
+    said = "memory/events: away; nor does the outbox take it: memory: away"
+    assert answer.json()["error"] == f"{said}; {WITHOUT_KEY}"
 
 
 async def test_a_stopping_process_is_a_503_that_may_be_tried_again(kit: MemoryKit, acme: Login) -> None:

@@ -236,7 +236,7 @@ def test_no_other_field_of_the_engines_has_the_name_of_a_secret() -> None:
     named = set(names_in(create_app(settings()).openapi()))
     assert named > {"tokens_input", "ga4_api_secret_slot", "opt_out"}
     of_secrets = {name for name in named if is_secret_name(name)}
-    assert of_secrets == {"password", "access_token", "token_type", "x-system-key"}
+    assert of_secrets == {"password", "access_token", "token_type", "x-system-key", "Idempotency-Key"}
 
 
 def names_in(part: Any) -> Iterator[str]:

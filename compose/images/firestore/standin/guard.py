@@ -114,7 +114,7 @@ class Guard:
         status = self._saver.status
         status.writes = "refused" if words else "accepted"
         status.refused_because, status.disk_free_bytes = words, found.room.free
-        status.memory_used_bytes, status.memory_limit_bytes = self._memory.used, self._memory.bound
+        status.memory_used_bytes, status.memory_limit_bytes = self._memory.in_use, self._memory.bound
         status.write(STATUS)
 
     def end(self) -> str | None:

@@ -62,6 +62,11 @@ class MemoryWatch:
     _taken: int = -1
     _collected_at: float = -inf
 
+    @property
+    def in_use(self) -> int:
+        """What is shown as in use: while writes are refused, the estimate that refuses them."""
+        return max(self.used, self._estimate(self._previous)) if self.refuse else self.used
+
     def look(self, now: float, found: Memory, written: int, exporting: bool) -> bool:
         """Take in a figure; returns whether a full collection should follow."""
         self.bound = found.bound

@@ -52,7 +52,7 @@ def because(kind: str, found: Findings) -> str:
             f"volume: nothing can be saved to /data ({text(found.volume_error or found.save_error)}): writes "
             "are refused until it can; the volume must belong to uid 10001"
         )
-    used, bound = found.memory.used // MEGABYTE, found.memory.bound // MEGABYTE
+    used, bound = found.memory.in_use // MEGABYTE, found.memory.bound // MEGABYTE
     return (
         f"memory: {used} MB in use of {bound} MB that can be saved: writes are refused; raise mem_limit of "
         "the service firestore in compose/compose.yaml, then ./scripts/up"

@@ -146,7 +146,7 @@ async def test_hostile_text_is_shown_as_text(kit: MemoryKit, acme: Login) -> Non
         ("POST", "/firearms/licences", own | {"subject_type": HOSTILE, "subject_id": HOSTILE}),
         ("PUT", "/kill-switches", {"disable_providers": [HOSTILE], "disabled_actions": [HOSTILE]}),
         ("PUT", "/seo/pages", own | {"page_type": HOSTILE, "title": HOSTILE, "description": HOSTILE}),
-        ("POST", "/analytics/events/pageview", {"surface": HOSTILE, "metadata": {HOSTILE: HOSTILE}}),
+        ("POST", "/analytics/events/pageview", {"surface": HOSTILE, "metadata": {HOSTILE[:900]: HOSTILE}}),
     ]
     for method, path, body in sent:
         answer = await kit.client.request(method, path, json=body, headers=acme.headers())
