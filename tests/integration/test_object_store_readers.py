@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import duckdb
+import httpx
 import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
@@ -92,3 +94,17 @@ def test_bigquery_loads_the_files_with_the_documented_schema(
         (event.event_id, event.ingested_at) for event in events
     ]
     assert [DatasetEvent.model_validate(row) for row in rows] == [event.event for event in events]
+
+
+def test_row_17_an_object_has_its_path_style_address_on_the_host() -> None:
+    """What is built on the caller's address stays on it."""
+    with cloud_storage() as gcs:
+        upload = f"{gcs.url}/upload/storage/v1/b/datasets/o"
+        for name in ("a", "a folder/ü.json"):
+            params = {"uploadType": "media", "name": name}
+            httpx.post(upload, params=params, content=name.encode()).raise_for_status()
+            found = httpx.get(f"{gcs.url}/datasets/{quote(name)}")
+            assert (found.status_code, found.content) == (200, name.encode())
+        assert httpx.get(f"{gcs.url}/datasets/none").status_code == 404
+        begun = httpx.post(upload, params={"uploadType": "resumable", "name": "b"}, json={})
+        assert begun.headers["location"].startswith(gcs.url)

@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import obstore
@@ -182,16 +181,3 @@ def test_s3_has_one_key_pair_that_may_do_everything(s3_store: ObjectStore, tenan
     obstore.put(raw, tenant, b"over it")
     obstore.delete(raw, tenant)
     assert not [item for page in obstore.list(raw, prefix=tenant) for item in page]
-
-
-def test_row_17_an_object_has_its_path_style_address_on_the_host(gcs: ObjectStore) -> None:
-    """Works on both, unlike the rows above; what is built on the caller's address stays on it."""
-    upload = f"{gcs.url}/upload/storage/v1/b/datasets/o"
-    for name in ("a", "a folder/ü.json"):
-        params = {"uploadType": "media", "name": name}
-        httpx.post(upload, params=params, content=name.encode()).raise_for_status()
-        found = httpx.get(f"{gcs.url}/datasets/{quote(name)}")
-        assert (found.status_code, found.content) == (200, name.encode())
-    assert httpx.get(f"{gcs.url}/datasets/none").status_code == 404
-    begun = httpx.post(upload, params={"uploadType": "resumable", "name": "b"}, json={})
-    assert begun.headers["location"].startswith(gcs.url)

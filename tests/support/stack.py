@@ -82,7 +82,7 @@ class Stack:
 
 
 def copy_checkout(target: Path) -> None:
-    """Copy what git would hold, uncommitted changes included: what a clone under umask 077 would get."""
+    """Copy what git would hold, uncommitted changes included: what a clone of this state would get."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -94,8 +94,6 @@ def copy_checkout(target: Path) -> None:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
-    for path in (target, *target.rglob("*")):
-        path.chmod(path.stat().st_mode & 0o700)
 
 
 @contextmanager
