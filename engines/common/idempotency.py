@@ -125,7 +125,9 @@ async def _of_request(
     auth: OptionalAuth,
     given: GivenText = None,
 ) -> IdempotencyKey | None:
-    return key_of(request, given, auth.user_id if auth else "", await _body(request))
+    # Without a key nothing is compared: the body is not parsed once more on the way of every event.
+    body = None if given is None else await _body(request)
+    return key_of(request, given, auth.user_id if auth else "", body)
 
 
 async def _body(request: Request) -> Any:

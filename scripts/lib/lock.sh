@@ -23,7 +23,7 @@ break_lock() {
   rm -f "$1.break"
 }
 
-# take_lock NAME ARGUMENT...: NAME is stack or test. Waits for the script that holds it; what was read of the checkout
+# take_lock NAME ARGUMENT...: NAME is what it protects. Waits for the script that holds it; what was read of the checkout
 # before is old then, so the calling script begins again with its arguments, still holding the lock.
 take_lock() {
   local file="$kit_dir/$1.lock" me holder waited=""

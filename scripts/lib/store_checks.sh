@@ -71,6 +71,8 @@ why_unsaved() {
 # refuse_unsaved SCRIPT ...: nothing is stopped whose last save would fail. memory: is no hindrance to a save.
 refuse_unsaved() {
   local status why since
+  # What answers on its port while it is down is another stack's.
+  if [ "$(state_field "$(state_of firestore "$(container_states)")" 3)" != running ]; then return; fi
   status=$(stand_in_status)
   why=$(why_unsaved "$status")
   case $why in '' | memory:*) return ;; esac

@@ -1,4 +1,4 @@
-"""Paths mean what the caller's shell means, and files with secrets never land where git takes them."""
+"""Files mean what the caller means, none with secrets lands in git, and nothing unsaved is stopped."""
 
 import subprocess
 from pathlib import Path
@@ -42,3 +42,18 @@ def test_row_5_a_file_with_secrets_is_refused_where_git_takes_it(tmp_path: Path)
     assert "would hold secrets where git takes it" in output
     for allowed in (checkout / "backups/mine.tar.gz", tmp_path / "mine.tar.gz", tmp_path / "no/folder"):
         assert ran('refuse_tracked BACKUP "$1"', checkout, None, str(allowed)) == (0, "")
+
+
+@pytest.mark.parametrize(("state", "said"), [("running", "[fail] UNSAVED"), ("exited", "went on")])
+def test_row_1_only_a_store_that_runs_here_is_asked_whether_it_can_save(
+    tmp_path: Path, state: str, said: str
+) -> None:
+    """Its port may be another stack's while this one is down."""
+    script = f"""
+container_states() {{ echo 'firestore|id|{state}|0|false|healthy|0|now'; }}
+stand_in_status() {{ echo '{{"saving": "failing", "save_error": "denied"}}'; }}
+refuse_unsaved ./scripts/down
+echo 'went on'
+"""
+    _, output = ran(script, linked(tmp_path / "checkout"))
+    assert said in output
